@@ -1,0 +1,37 @@
+# make run · make test · make ui · make check · make bench: each sets itself up.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+  && echo $$p && break; done)
+BIN := .venv/bin
+INSTALLED := .venv/installed
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: run test ui check bench lint
+
+run: $(INSTALLED)
+	$(BIN)/hybrid run paper_trial nhefs
+
+test: lint
+	$(BIN)/python -m pytest
+
+# The suites that take minutes: coverage simulations and the real web page in Chromium.
+check: lint
+	$(BIN)/python -m pytest -m "slow or browser or not slow"
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+ui: $(INSTALLED)
+	$(BIN)/hybrid ui
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks
+
+$(INSTALLED): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,1 @@
+"""Synthetic study tables that keep the average treatment effect: tables in, tables out."""

@@ -1,0 +1,129 @@
+"""What a column is, when the study does not say: kind, levels, range, decimals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hybrid_assets.errors import SeedTableError
+from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
+from hybrid_assets.study import CovariateSettings, Study
+
+MAX_LEVELS = 500
+MISSING_LEVEL = "missing"
+
+
+def is_zero_one(values: pd.Series) -> bool:
+    """Whether a complete column is boolean or numeric with no value but 0 and 1."""
+    if not pd.api.types.is_numeric_dtype(values):
+        return False
+    return bool(values.dropna().isin([0, 1]).all())
+
+
+def infer_column(
+    values: pd.Series, name: str, settings: CovariateSettings, study: Study
+) -> ColumnSchema:
+    """Infer what a column is, unless the study says so.
+
+    Text is categorical; numbers are binary if all are 0 or 1, integer if all
+    are whole, else continuous. A continuous column shows as many decimals as
+    its values have, at most those that make about a hundredth of its standard
+    deviation.
+
+    Raises
+    ------
+    SeedTableError
+        If the values contradict the declared kind, are dates, or have more
+        than `MAX_LEVELS` levels.
+    """
+    role = {study.treatment: Role.TREATMENT, study.outcome: Role.OUTCOME}.get(name, Role.COVARIATE)
+    present = values.dropna()
+    kind = settings.kind or _inferred_kind(present, name, study)
+    if kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
+        levels = _levels(present, name, settings, study)
+        return ColumnSchema(name=name, role=role, kind=kind, levels=levels)
+    _require_numbers(present, name, kind, study)
+    numbers = present.astype(float)
+    decimals = None
+    if kind is ColumnKind.CONTINUOUS:
+        decimals = settings.decimals if settings.decimals is not None else shown_decimals(numbers)
+        numbers = numbers.round(decimals)
+    return ColumnSchema(
+        name=name,
+        role=role,
+        kind=kind,
+        minimum=float(numbers.min()),
+        maximum=float(numbers.max()),
+        decimals=decimals,
+    )
+
+
+def _inferred_kind(values: pd.Series, name: str, study: Study) -> ColumnKind:
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise SeedTableError(
+            study.name,
+            name,
+            expected="numbers or text (turn dates into days since a reference)",
+            got=f"type {values.dtype}",
+        )
+    if not pd.api.types.is_numeric_dtype(values):
+        return ColumnKind.CATEGORICAL
+    if is_zero_one(values):
+        return ColumnKind.BINARY
+    whole = bool((values.astype(float) % 1 == 0).all())
+    return ColumnKind.INTEGER if whole else ColumnKind.CONTINUOUS
+
+
+def _require_numbers(values: pd.Series, name: str, kind: ColumnKind, study: Study) -> None:
+    fits = pd.api.types.is_numeric_dtype(values)
+    if fits and kind is ColumnKind.BINARY:
+        fits = is_zero_one(values)
+    elif fits and kind is ColumnKind.INTEGER:
+        fits = bool((values.astype(float) % 1 == 0).all())
+    if not fits:
+        wanted = {"binary": "0 and 1 only", "integer": "whole numbers", "continuous": "numbers"}
+        raise SeedTableError(
+            study.name,
+            name,
+            expected=f"{wanted[kind.value]} (declared {kind.value})",
+            got=f"{values.nunique()} distinct values of type {values.dtype}",
+        )
+
+
+def _levels(
+    values: pd.Series, name: str, settings: CovariateSettings, study: Study
+) -> tuple[str | int, ...]:
+    n_levels = values.nunique()
+    if n_levels > MAX_LEVELS:
+        raise SeedTableError(
+            study.name,
+            name,
+            expected=f"at most {MAX_LEVELS} levels (an identifier? group the rare levels first)",
+            got=f"{n_levels} levels in {len(values)} rows",
+        )
+    if pd.api.types.is_numeric_dtype(values):
+        _require_numbers(values, name, ColumnKind.INTEGER, study)
+        seen: list[str | int] = sorted(int(v) for v in values.unique())
+    else:
+        seen = sorted(str(v) for v in values.unique())
+    if settings.levels is None:
+        return tuple(seen)
+    n_strange = len(set(seen) - set(settings.levels) - {MISSING_LEVEL})
+    if n_strange:
+        raise SeedTableError(
+            study.name,
+            name,
+            expected=f"the {len(settings.levels)} declared levels",
+            got=f"{n_strange} other levels",
+        )
+    return (*settings.levels, *(level for level in seen if level not in settings.levels))
+
+
+def shown_decimals(values: pd.Series) -> int:
+    """Digits after the point: those the values have, or enough for sd/100, whichever is less."""
+    spread = float(values.std()) or 1.0
+    enough = int(np.clip(2 - np.round(np.log10(spread)), 0, 12))
+    for digits in range(enough):
+        if np.allclose(values, values.round(digits), rtol=0.0, atol=1e-12):
+            return digits
+    return enough

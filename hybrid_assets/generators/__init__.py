@@ -1,0 +1,39 @@
+"""Covariate generators by the word a study calls them."""
+
+from typing import Annotated, Union
+
+from pydantic import Field
+
+from hybrid_assets.generators.base import (
+    CovariateGenerator,
+    DrawReport,
+    GeneratorSettings,
+    draw_valid,
+    require_complete,
+)
+from hybrid_assets.generators.bootstrap import BootstrapGenerator
+from hybrid_assets.generators.cart import CartGenerator
+from hybrid_assets.generators.gan import GanGenerator
+from hybrid_assets.generators.llm import LlmGenerator
+
+GENERATORS: dict[str, type[CovariateGenerator]] = {
+    "bootstrap": BootstrapGenerator,
+    "cart": CartGenerator,
+    "gan": GanGenerator,
+    "llm": LlmGenerator,
+}
+
+AnyGeneratorSettings = Annotated[
+    Union[tuple(g.settings_class for g in GENERATORS.values())],  # type: ignore[valid-type] # noqa: UP007
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "GENERATORS",
+    "AnyGeneratorSettings",
+    "CovariateGenerator",
+    "DrawReport",
+    "GeneratorSettings",
+    "draw_valid",
+    "require_complete",
+]

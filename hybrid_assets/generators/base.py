@@ -1,0 +1,140 @@
+"""What every covariate generator can do, and how its rows are accepted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from hybrid_assets.errors import GeneratorError, YieldTooLow
+from hybrid_assets.schema import TableSchema
+
+MAX_DRAW_ROUNDS = 50
+
+
+class GeneratorSettings(BaseModel):
+    """Base of the settings a study may give a generator; `kind` selects the class."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CovariateGenerator(Protocol):
+    """A model of the law of a table, fitted once and sampled at will.
+
+    Fitted state ends in an underscore. The same table, settings and random
+    generator give the same files and the same rows.
+    """
+
+    settings_class: ClassVar[type[GeneratorSettings]]
+    learning_curve_: pd.DataFrame | None
+
+    def __init__(self, settings: Any) -> None: ...
+
+    def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
+        """Fit to a canonical, complete, rounded table with the columns of `schema`."""
+        ...
+
+    def sample(self, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+        """Draw about `n_rows` rows; some may violate the schema, none is repaired."""
+        ...
+
+    def to_files(self) -> dict[str, bytes]:
+        """Give the fitted model as named files (safetensors, JSON, skops; never pickle)."""
+        ...
+
+    @classmethod
+    def from_files(cls, files: dict[str, bytes], settings: Any, schema: TableSchema) -> Self:
+        """Restore what `to_files` gave."""
+        ...
+
+
+@dataclass(frozen=True)
+class DrawReport:
+    """How many rows a generator had to draw.
+
+    Attributes
+    ----------
+    n_rows : int
+        Valid rows kept.
+    n_drawn, n_dropped : int
+        Rows drawn in all, and dropped because they violate the schema.
+    dropped_by_column : dict of str to int
+        Violations per column (a row may count under several).
+    """
+
+    n_rows: int
+    n_drawn: int
+    n_dropped: int
+    dropped_by_column: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def valid_share(self) -> float:
+        """Share of drawn rows that satisfied the schema, in [0, 1]."""
+        return 1.0 - self.n_dropped / self.n_drawn if self.n_drawn else 0.0
+
+
+def require_complete(table: pd.DataFrame, schema: TableSchema) -> None:
+    """Refuse a table that a generator cannot learn from.
+
+    Raises
+    ------
+    GeneratorError
+        If it is empty, lacks a column of the schema or holds missing values.
+    """
+    absent = [name for name in schema.names if name not in table.columns]
+    if absent or table.empty:
+        raise GeneratorError(
+            f"study {schema.study!r}: a generator needs rows and the columns {schema.names}; "
+            f"got {len(table)} rows, absent columns {absent}"
+        )
+    incomplete = [name for name in schema.names if table[name].isna().any()]
+    if incomplete:
+        raise GeneratorError(
+            f"study {schema.study!r}: a generator needs complete columns; {incomplete} hold "
+            "missing values (set a missing-value policy for them in the study file)"
+        )
+
+
+def draw_valid(
+    generator: CovariateGenerator,
+    schema: TableSchema,
+    n_rows: int,
+    rng: np.random.Generator,
+) -> tuple[pd.DataFrame, DrawReport]:
+    """Draw until `n_rows` rows satisfy the schema; the others are dropped and counted.
+
+    Raises
+    ------
+    YieldTooLow
+        If `MAX_DRAW_ROUNDS` rounds did not yield enough valid rows.
+    """
+    kept: list[pd.DataFrame] = []
+    n_kept = n_drawn = n_dropped = 0
+    by_column: Counter[str] = Counter()
+    for _ in range(MAX_DRAW_ROUNDS):
+        if n_kept >= n_rows:
+            break
+        valid_share = max(n_kept / n_drawn, 0.02) if n_drawn else 1.0
+        batch = generator.sample(int(np.ceil((n_rows - n_kept) / valid_share * 1.02)) + 8, rng)
+        if list(batch.columns) != schema.names:
+            raise GeneratorError(
+                f"study {schema.study!r}: generator gave columns {list(batch.columns)}, "
+                f"expected {schema.names}"
+            )
+        invalid, counts = schema.invalid_counts(batch)
+        by_column.update(counts)
+        n_drawn += len(batch)
+        n_dropped += int(invalid.sum())
+        n_kept += int((~invalid).sum())
+        kept.append(schema.rounded(schema.canonical(batch.loc[~invalid])))
+    if n_kept < n_rows:
+        raise YieldTooLow(
+            f"study {schema.study!r}: {n_kept} of {n_rows} rows were valid after drawing "
+            f"{n_drawn}; violations by column: {dict(by_column)}"
+        )
+    table = pd.concat(kept, ignore_index=True).iloc[:n_rows]
+    return table, DrawReport(n_rows, n_drawn, n_dropped, dict(by_column))

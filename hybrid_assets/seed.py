@@ -1,0 +1,215 @@
+"""From the rows that came to the table the study can stand on."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hybrid_assets.columns import MISSING_LEVEL, infer_column, is_zero_one
+from hybrid_assets.errors import SeedTableError
+from hybrid_assets.schema import TableSchema
+from hybrid_assets.study import CovariateSettings, Study
+
+MIN_ARM_ROWS = 10
+
+
+class ConstantCovariate(UserWarning):
+    """A covariate with a single value was left out."""
+
+
+@dataclass(frozen=True)
+class SeedTable:
+    """A validated seed table.
+
+    Attributes
+    ----------
+    rows : DataFrame of shape (n, p)
+        Identifiers first, then the columns of `schema`; covariates whose
+        policy is ``impute`` may still hold missing values.
+    schema : TableSchema
+        Of covariates, treatment and outcome.
+    n_rows_dropped : int
+        Rows left out by the policy ``drop_rows``.
+    constant_covariates : tuple of str
+        Covariates left out because they hold a single value.
+    """
+
+    rows: pd.DataFrame
+    schema: TableSchema
+    n_rows_dropped: int
+    constant_covariates: tuple[str, ...]
+
+
+def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
+    """Check a table against its study and give it roles, kinds and canonical dtypes.
+
+    Raises
+    ------
+    SeedTableError
+        One error for the first thing that is wrong: names the study, the
+        column, what was expected and what came.
+    """
+    _require_columns(table, study)
+    covariates = _covariate_settings(table, study)
+    analysed = [*covariates, study.treatment, study.outcome]
+    _require_finite(table, analysed, study)
+    _require_complete_ends(table, study)
+    kept, n_dropped = _apply_drop_rows(table, covariates, study)
+    constant = tuple(name for name in covariates if kept[name].nunique(dropna=False) < 2)
+    for name in constant:
+        warnings.warn(
+            f"study {study.name!r}, column {name!r}: a single value; left out of the covariates",
+            ConstantCovariate,
+            stacklevel=2,
+        )
+        del covariates[name]
+    _require_arms_and_outcome(kept, study)
+    if not covariates:
+        raise SeedTableError(
+            study.name, "(table)", expected="a covariate with two values or more", got="none"
+        )
+    rows, schema = _canonical(kept, covariates, study)
+    identifiers = kept[list(study.identifiers)].reset_index(drop=True)
+    return SeedTable(pd.concat([identifiers, rows], axis=1), schema, n_dropped, constant)
+
+
+def _require_columns(table: pd.DataFrame, study: Study) -> None:
+    names = [str(name) for name in table.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise SeedTableError(
+            study.name, repeated[0], expected="a unique column name", got="it more than once"
+        )
+    wanted = [study.treatment, study.outcome, *(study.covariates or ()), *study.identifiers]
+    for name in wanted:
+        if name not in names:
+            raise SeedTableError(
+                study.name,
+                name,
+                expected="a column of the seed table",
+                got=f"columns {', '.join(names) or '(none)'}",
+            )
+    if table.empty:
+        raise SeedTableError(study.name, "(table)", expected="rows", got="an empty table")
+
+
+def _covariate_settings(table: pd.DataFrame, study: Study) -> dict[str, CovariateSettings]:
+    if study.covariates is not None:
+        return dict(study.covariates)
+    taken = {study.treatment, study.outcome, *study.identifiers}
+    return {str(name): CovariateSettings() for name in table.columns if name not in taken}
+
+
+def _require_finite(table: pd.DataFrame, names: list[str], study: Study) -> None:
+    for name in names:
+        if pd.api.types.is_numeric_dtype(table[name]):
+            n_infinite = int(np.isinf(table[name].to_numpy(dtype=float, na_value=np.nan)).sum())
+            if n_infinite:
+                raise SeedTableError(
+                    study.name, name, expected="finite values", got=f"{n_infinite} infinite"
+                )
+
+
+def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
+    for name in (study.treatment, study.outcome):
+        n_missing = int(table[name].isna().sum())
+        if n_missing:
+            raise SeedTableError(
+                study.name, name, expected="no missing value", got=f"{n_missing} missing"
+            )
+
+
+def _apply_drop_rows(
+    table: pd.DataFrame, covariates: dict[str, CovariateSettings], study: Study
+) -> tuple[pd.DataFrame, int]:
+    drop = np.zeros(len(table), dtype=bool)
+    for name, settings in covariates.items():
+        missing = table[name].isna().to_numpy()
+        policy = settings.missing or study.missing
+        if missing.any() and policy == "refuse":
+            raise SeedTableError(
+                study.name,
+                name,
+                expected="no missing value, or a missing-value policy "
+                "(missing: drop_rows | category | impute)",
+                got=f"{int(missing.sum())} missing and no policy",
+            )
+        if policy == "drop_rows":
+            drop |= missing
+    kept = table.loc[~drop].reset_index(drop=True)
+    if kept.empty:
+        raise SeedTableError(
+            study.name, "(table)", expected="a complete row", got="none after drop_rows"
+        )
+    return kept, int(drop.sum())
+
+
+def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
+    treatment = table[study.treatment]
+    if not (is_zero_one(treatment) or set(treatment.unique()) <= {0, 1}):
+        raise SeedTableError(
+            study.name,
+            study.treatment,
+            expected="a treatment coded 0 and 1",
+            got=f"{treatment.nunique()} distinct values of type {treatment.dtype}",
+        )
+    for arm in (0, 1):
+        n_arm = int((treatment.astype(int) == arm).sum())
+        if n_arm < MIN_ARM_ROWS:
+            raise SeedTableError(
+                study.name,
+                study.treatment,
+                expected=f"at least {MIN_ARM_ROWS} rows in each arm",
+                got=f"{n_arm} rows with {study.treatment} = {arm}",
+            )
+    outcome = table[study.outcome]
+    if not pd.api.types.is_numeric_dtype(outcome):
+        raise SeedTableError(
+            study.name,
+            study.outcome,
+            expected="a numeric outcome (0/1 or a measurement)",
+            got=f"type {outcome.dtype}",
+        )
+    if outcome.nunique() < 2:
+        raise SeedTableError(
+            study.name, study.outcome, expected="an outcome that varies", got="a single value"
+        )
+
+
+def _canonical(
+    table: pd.DataFrame, covariates: dict[str, CovariateSettings], study: Study
+) -> tuple[pd.DataFrame, TableSchema]:
+    columns, schemas = {}, []
+    for name in [c for c in map(str, table.columns) if c in covariates] + [
+        study.treatment,
+        study.outcome,
+    ]:
+        settings = covariates.get(
+            name, CovariateSettings(decimals=study.outcome_decimals if name == study.outcome else 0)
+        )
+        if (settings.missing or study.missing) == "category" and table[name].isna().any():
+            table = table.assign(**{name: _with_missing_level(table[name], name, study)})
+        schema = infer_column(table[name], name, settings, study)
+        present = table[name].notna()
+        if present.all():
+            columns[name] = schema.cast(table[name])
+        elif isinstance(schema.dtype, pd.CategoricalDtype):
+            columns[name] = schema.cast(table.loc[present, name]).reindex(table.index)
+        else:
+            columns[name] = pd.to_numeric(table[name]).astype("float64")
+        schemas.append(schema)
+    return pd.DataFrame(columns), TableSchema(study=study.name, columns=tuple(schemas))
+
+
+def _with_missing_level(values: pd.Series, name: str, study: Study) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values):
+        raise SeedTableError(
+            study.name,
+            name,
+            expected="text levels for missing: category (numbers take impute or drop_rows)",
+            got=f"type {values.dtype}",
+        )
+    return values.astype(object).where(values.notna(), MISSING_LEVEL)

@@ -1,0 +1,210 @@
+"""A study: what its author states about the table, and what is to be made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hybrid_assets.estimators import ESTIMATORS
+from hybrid_assets.generators import GENERATORS, AnyGeneratorSettings
+from hybrid_assets.nuisance import NuisanceSettings, ParametricSettings
+from hybrid_assets.schema import ColumnKind, Level
+
+MissingPolicy = Literal["refuse", "drop_rows", "category", "impute"]
+StudyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+
+
+class Strict(BaseModel):
+    """Frozen settings that refuse unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CovariateSettings(Strict):
+    """What the author states about one covariate; the rest is inferred from the seed.
+
+    Parameters
+    ----------
+    kind : ColumnKind, optional
+        Measurement scale.
+    levels : tuple, optional
+        Order of the levels of an ordinal column, lowest first.
+    decimals : int, optional
+        Digits after the point that may be shown, 0 to 12.
+    missing : {"refuse", "drop_rows", "category", "impute"}, optional
+        Overrides the study's policy. ``category`` adds the level "missing"
+        (categorical and ordinal columns), ``impute`` fills in the training
+        split's median or mode and adds a 0/1 column ``<name>_missing``.
+    """
+
+    kind: ColumnKind | None = None
+    levels: tuple[Level, ...] | None = None
+    decimals: int | None = Field(default=None, ge=0, le=12)
+    missing: MissingPolicy | None = None
+
+    @model_validator(mode="after")
+    def _levels_belong_to_ordinal(self) -> Self:
+        if self.levels is not None and self.kind is not ColumnKind.ORDINAL:
+            raise ValueError("levels are given for kind: ordinal only")
+        return self
+
+
+class TrialDesign(Strict):
+    """Treatment was randomised with a known probability."""
+
+    kind: Literal["trial"]
+    probability: float = Field(gt=0.0, lt=1.0)
+
+
+class ObservationalDesign(Strict):
+    """Treatment was not assigned by the investigator: the propensity is estimated."""
+
+    kind: Literal["observational"]
+
+
+AssignmentDesign = Annotated[TrialDesign | ObservationalDesign, Field(discriminator="kind")]
+
+
+class Gates(Strict):
+    """Thresholds of the asset checks.
+
+    Parameters
+    ----------
+    max_effect_drift : float
+        Largest distance between a hybrid table's exact effect and the seed's
+        TMLE, in standard errors of the latter.
+    max_extreme_share : float
+        Largest share of rows with a propensity beyond 1/(√n · ln n).
+    max_excess_copies : float
+        Largest share of synthetic covariate rows that equal a training row,
+        beyond the share of holdout rows that do.
+    max_dcr_share_z : float
+        Largest distance of the DCR share from its expectation, in its
+        person-level standard errors; beyond it a person must look.
+    """
+
+    max_effect_drift: float = Field(default=0.1, gt=0.0)
+    max_extreme_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_excess_copies: float = Field(default=0.01, ge=0.0, le=1.0)
+    max_dcr_share_z: float = Field(default=2.58, gt=0.0)
+
+
+class Study(Strict):
+    """Everything about a study but where its rows are.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case word; names assets, tables and folders.
+    treatment, outcome : str
+        Column names. Treatment is coded 0/1; the outcome is 0/1 or numeric.
+    covariates : dict of str to CovariateSettings, optional
+        By default every other column of the seed table. A list of names will do.
+    identifiers : tuple of str
+        Columns that never leave the seed table.
+    missing : {"refuse", "drop_rows", "category", "impute"}
+        What to do about missing covariates unless a column says otherwise.
+    generators : dict of str to settings
+        By the name they carry in asset keys; ``kind`` defaults to that name.
+    assignment : {"observed", "randomised"}
+        How treatment is drawn in the hybrid table: from the propensity model
+        (keeps the confounding) or by the design's coin (interventional).
+    reference_model : ParametricSettings, optional
+        A book's in-sample parametric nuisances, reported beside the default.
+    """
+
+    name: StudyName
+    title: str
+    description: str = ""
+    treatment: str
+    outcome: str
+    covariates: dict[str, CovariateSettings] | None = None
+    identifiers: tuple[str, ...] = ()
+    missing: MissingPolicy = "refuse"
+    outcome_decimals: int | None = Field(default=None, ge=0, le=12)
+    design: AssignmentDesign
+    nuisance: NuisanceSettings = NuisanceSettings()
+    reference_model: ParametricSettings | None = None
+    estimators: tuple[str, ...] = tuple(ESTIMATORS)
+    generators: dict[str, AnyGeneratorSettings] = Field(min_length=1)
+    assignment: Literal["observed", "randomised"] = "observed"
+    n_synthetic: int = Field(default=50_000, ge=100, le=10_000_000)
+    gates: Gates = Gates()
+    random_seed: int = Field(ge=0, lt=2**63)
+
+    @field_validator("covariates", mode="before")
+    @classmethod
+    def _names_may_come_as_a_list(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            repeated = {name for name in value if value.count(name) > 1}
+            if repeated:
+                raise ValueError(f"covariates named more than once: {sorted(repeated)}")
+            return {name: {} for name in value}
+        if isinstance(value, dict):
+            return {name: {} if settings is None else settings for name, settings in value.items()}
+        return value
+
+    @field_validator("generators", mode="before")
+    @classmethod
+    def _kind_defaults_to_the_name(cls, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            value = {name: {} for name in value}
+        if not isinstance(value, dict):
+            return value
+        named = {}
+        for name, settings in value.items():
+            if not (isinstance(name, str) and name.isidentifier() and name == name.lower()):
+                raise ValueError(f"generator name {name!r}: expected a lower-case word")
+            settings = {} if settings is None else settings
+            if isinstance(settings, dict):
+                settings = {"kind": name, **settings}
+                if settings["kind"] not in GENERATORS:
+                    known = ", ".join(GENERATORS)
+                    raise ValueError(f"unknown generator {settings['kind']!r}; known: {known}")
+            named[name] = settings
+        return named
+
+    @field_validator("estimators")
+    @classmethod
+    def _estimators_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [word for word in value if word not in ESTIMATORS]
+        if unknown or "tmle" not in value:
+            raise ValueError(
+                f"estimators must include tmle (the hybrid's target); unknown: {unknown}; "
+                f"known: {', '.join(ESTIMATORS)}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _each_column_has_one_role(self) -> Self:
+        roles = [self.treatment, self.outcome, *(self.covariates or ()), *self.identifiers]
+        repeated = sorted({name for name in roles if roles.count(name) > 1})
+        if repeated:
+            raise ValueError(
+                f"study {self.name!r}, column {repeated[0]!r}: expected one role for each column; "
+                "got more than one of treatment, outcome, covariate, identifier"
+            )
+        if self.covariates is not None and not self.covariates:
+            raise ValueError(f"study {self.name!r}: expected at least one covariate; got none")
+        return self
+
+    @property
+    def known_propensity(self) -> float | None:
+        """The design's probability of treatment, or None where it must be estimated."""
+        return self.design.probability if isinstance(self.design, TrialDesign) else None
+
+    @property
+    def content_hash(self) -> str:
+        """Sha256 of the settings in canonical JSON: the study's version."""
+        document = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(document.encode()).hexdigest()
+
+    def random_generator(self, purpose: str) -> np.random.Generator:
+        """Give the random stream of one purpose (an asset), independent of all others."""
+        digest = hashlib.sha256(f"{self.name}/{purpose}".encode()).digest()
+        words = np.frombuffer(digest, dtype=np.uint32)
+        return np.random.default_rng([self.random_seed, *words.tolist()])

@@ -1,0 +1,251 @@
+"""Seed tables: what is inferred, what is refused, and that no cell value is ever quoted."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hybrid_assets.columns import shown_decimals
+from hybrid_assets.errors import SeedTableError
+from hybrid_assets.schema import ColumnKind
+from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
+from hybrid_assets.splits import conform_holdout, split_seed
+from hybrid_assets.study import Study
+
+N_ROWS = 60
+
+
+def study(**changes: object) -> Study:
+    settings = {
+        "name": "demo",
+        "title": "A demo",
+        "treatment": "A",
+        "outcome": "Y",
+        "design": {"kind": "observational"},
+        "generators": ["bootstrap"],
+        "random_seed": 1,
+    }
+    return Study.model_validate(settings | changes)
+
+
+def table(**columns: object) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    base = {
+        "age": rng.integers(20, 80, N_ROWS),
+        "weight": np.round(rng.normal(70, 12, N_ROWS), 3),
+        "smoker": rng.integers(0, 2, N_ROWS),
+        "site": rng.choice(["north", "south", "west"], N_ROWS),
+        "A": np.arange(N_ROWS) % 2,
+        "Y": rng.normal(0, 1, N_ROWS),
+    }
+    return pd.DataFrame(base | columns)
+
+
+def seed(**columns: object) -> SeedTable:
+    return validate_seed(table(**columns), study())
+
+
+def test_kinds_are_inferred() -> None:
+    schema = seed().schema
+    assert {c.name: c.kind.value for c in schema.columns} == {
+        "age": "integer",
+        "weight": "continuous",
+        "smoker": "binary",
+        "site": "categorical",
+        "A": "binary",
+        "Y": "continuous",
+    }
+    assert schema["site"].levels == ("north", "south", "west")
+    assert schema["weight"].decimals == 1  # sd 12: a hundredth is about .1
+
+
+def test_canonical_dtypes() -> None:
+    rows = seed(smoker=np.arange(N_ROWS) % 3 == 0, age=np.linspace(20, 79, N_ROWS)).rows
+    assert rows["smoker"].dtype == np.dtype("int64")
+    assert rows["age"].dtype == np.dtype("int64")
+    assert rows["site"].dtype == pd.CategoricalDtype(["north", "south", "west"])
+    assert rows["A"].dtype == np.dtype("int64")
+
+
+def test_identifiers_stay_in_the_rows_and_out_of_the_schema() -> None:
+    with_id = table().assign(patient=[f"p{i}" for i in range(N_ROWS)])
+    found = validate_seed(with_id, study(identifiers=["patient"]))
+    assert "patient" in found.rows.columns
+    assert "patient" not in found.schema.names
+
+
+def test_declared_order_of_levels_is_kept() -> None:
+    ordinal = {"kind": "ordinal", "levels": ["west", "south", "north"]}
+    found = validate_seed(table(), study(covariates={"site": ordinal}))
+    assert found.rows["site"].cat.ordered
+    assert list(found.rows["site"].cat.categories) == ["west", "south", "north"]
+
+
+def test_a_constant_covariate_is_left_out_with_a_warning() -> None:
+    with pytest.warns(ConstantCovariate, match="study 'demo', column 'age': a single value"):
+        found = seed(age=1)
+    assert found.constant_covariates == ("age",)
+    assert "age" not in found.schema.names
+
+
+MISSING_AGE = np.where(np.arange(N_ROWS) < 5, np.nan, 33.0 + np.arange(N_ROWS))
+LEVELS = [f"level {i % 600}" for i in range(1200)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "message"),
+    [
+        (
+            table().drop(columns="A"),
+            {},
+            "column 'A': expected a column of the seed table; got columns age, weight",
+        ),
+        (table(), {"covariates": ["bmi"]}, "column 'bmi': expected a column of the seed table"),
+        (table(A=np.arange(N_ROWS) % 3), {}, "column 'A': expected a treatment coded 0 and 1; "
+         "got 3 distinct values of type int64"),
+        (table(A=[["drug", "none"][i % 2] for i in range(N_ROWS)]), {}, "coded 0 and 1"),
+        (table(A=1), {}, "column 'A': expected at least 10 rows in each arm; got 0 rows with"),
+        (table(A=np.arange(N_ROWS) < 9), {}, "at least 10 rows in each arm; got 9 rows with A = 1"),
+        (table(Y=2.5), {}, "column 'Y': expected an outcome that varies; got a single value"),
+        (table(Y=[f"y{i}" for i in range(N_ROWS)]), {}, "column 'Y': expected a numeric outcome"),
+        (
+            table(Y=np.where(np.arange(N_ROWS) < 3, np.nan, np.arange(N_ROWS))),
+            {},
+            "column 'Y': expected no missing value; got 3 missing",
+        ),
+        (
+            table(weight=np.where(np.arange(N_ROWS) < 4, np.inf, 1.0 * np.arange(N_ROWS))),
+            {},
+            "column 'weight': expected finite values; got 4 infinite",
+        ),
+        (table(age=MISSING_AGE), {}, "column 'age': expected no missing value, or a missing-value"),
+        (table().iloc[:0], {}, r"column '\(table\)': expected rows; got an empty table"),
+        (
+            table().set_axis(["age", "age", "smoker", "site", "A", "Y"], axis="columns"),
+            {},
+            "column 'age': expected a unique column name; got it more than once",
+        ),
+        (
+            pd.DataFrame({"w": LEVELS, "A": np.arange(1200) % 2, "Y": np.arange(1200)}),
+            {},
+            "column 'w': expected at most 500 levels .*; got 600 levels in 1200 rows",
+        ),
+        (
+            table(site=pd.date_range("2020-01-01", periods=N_ROWS)),
+            {},
+            "column 'site': expected numbers or text .*; got type datetime64",
+        ),
+        (
+            table(),
+            {"covariates": {"weight": {"kind": "integer"}}},
+            r"column 'weight': expected whole numbers \(declared integer\)",
+        ),
+        (
+            table(),
+            {"covariates": {"site": {"kind": "ordinal", "levels": ["north"]}}},
+            "column 'site': expected the 1 declared levels; got 2 other levels",
+        ),
+    ],
+)  # fmt: skip
+def test_refuses(rows: pd.DataFrame, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(SeedTableError, match=f"study 'demo', {message}"):
+        validate_seed(rows, study(**settings))
+
+
+def test_messages_quote_no_cell() -> None:
+    secret = [f"patient-{i}" for i in range(N_ROWS)]
+    for rows in (table(A=secret), table(Y=secret)):
+        with pytest.raises(SeedTableError) as caught:
+            validate_seed(rows, study())
+        assert "patient-" not in str(caught.value)
+
+
+def test_drop_rows_and_category_policies() -> None:
+    site = [None if i < 6 else "ab"[i % 2] for i in range(N_ROWS)]
+    rows = table(age=MISSING_AGE, site=site)
+    settings = {
+        "covariates": {
+            "age": {"missing": "drop_rows"},
+            "site": {"missing": "category"},
+            "smoker": {},
+        }
+    }
+    found = validate_seed(rows, study(**settings))
+    assert found.n_rows_dropped == 5
+    assert len(found.rows) == N_ROWS - 5
+    assert found.schema["site"].levels == ("a", "b", "missing")
+    assert (found.rows["site"] == "missing").sum() == 1
+
+
+def test_imputation_uses_training_rows_only_and_flags_them() -> None:
+    found = validate_seed(table(age=MISSING_AGE), study(missing="impute"))
+    parts = split_seed(found, share=0.3, rng=np.random.default_rng(1))
+    train_ages = parts.train.loc[parts.train["age_missing"] == 0, "age"]
+    imputed = pd.concat([parts.train, parts.holdout]).query("age_missing == 1")["age"]
+    assert len(imputed) == 5
+    assert set(imputed) == {round(train_ages.median())}
+    assert parts.schema.names.index("age_missing") == parts.schema.names.index("age") + 1
+
+
+def test_split_is_disjoint_complete_and_stratified() -> None:
+    found = seed(age=np.arange(N_ROWS))
+    parts = split_seed(found, share=0.25, rng=np.random.default_rng(2))
+    assert sorted([*parts.train["age"], *parts.holdout["age"]]) == list(range(N_ROWS))
+    assert list(parts.holdout["A"].value_counts().sort_index()) == [8, 8]  # round(7.5) is 8
+
+
+def test_split_refuses_an_arm_that_would_be_too_small() -> None:
+    found = seed(A=np.arange(N_ROWS) < 11)
+    with pytest.raises(
+        SeedTableError, match="10 training rows in each arm; got 11 rows"
+    ):
+        split_seed(found, share=0.2, rng=np.random.default_rng(2))
+
+
+def test_holdout_of_another_source_must_have_the_seeds_levels() -> None:
+    schema = seed().schema
+    assert conform_holdout(table(age=99), schema)["age"].eq(99).all()
+    with pytest.raises(SeedTableError, match="column 'site': expected holdout values like"):
+        conform_holdout(table(site="east"), schema)
+    with pytest.raises(SeedTableError, match="column 'age': expected a column of the holdout"):
+        conform_holdout(table().drop(columns="age"), schema)
+
+
+def test_stored_and_canonical_are_inverse() -> None:
+    found = seed()
+    again = found.schema.canonical(found.schema.stored(found.rows))
+    pd.testing.assert_frame_equal(again, found.rows)
+
+
+def test_invalid_values_are_counted_not_repaired() -> None:
+    schema = seed(age=np.arange(20, 20 + N_ROWS)).schema
+    strange = table(age=[19, 20.5, 200, *range(20, 77)], smoker=2, site="east")
+    rows, by_column = schema.invalid_counts(strange)
+    assert rows.all()
+    assert by_column == {"age": 3, "smoker": N_ROWS, "site": N_ROWS}
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
+def test_rounding_keeps_values_valid(values: list[float]) -> None:
+    numbers = pd.Series(values)
+    decimals = shown_decimals(numbers)
+    assert 0 <= decimals <= 12
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [([0.5, 1.5, 2.5], 1), (np.linspace(0, 3.4, 100), 2), (np.linspace(0, 340, 1001), 0)],
+)
+def test_shown_decimals(values: list[float], decimals: int) -> None:
+    assert shown_decimals(pd.Series(values)) == decimals
+
+
+def test_kind_words_are_the_issue_words() -> None:
+    assert [k.value for k in ColumnKind] == [
+        "binary",
+        "categorical",
+        "ordinal",
+        "integer",
+        "continuous",
+    ]

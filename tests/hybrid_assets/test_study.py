@@ -1,0 +1,83 @@
+"""The study model: roles, defaults, refusals, hash and random streams."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from hybrid_assets.schema import ColumnKind
+from hybrid_assets.study import Study
+
+BASE = {
+    "name": "demo",
+    "title": "A demo",
+    "treatment": "A",
+    "outcome": "Y",
+    "design": {"kind": "observational"},
+    "generators": {"bootstrap": {}},
+    "random_seed": 1,
+}
+
+
+def study(**changes: object) -> Study:
+    return Study.model_validate(BASE | changes)
+
+
+def test_generator_kind_defaults_to_its_name() -> None:
+    named = study(generators={"gan": {}, "gan_short": {"kind": "gan", "steps": 10}}).generators
+    assert [settings.kind for settings in named.values()] == ["gan", "gan"]
+    assert named["gan_short"].steps == 10
+
+
+def test_lists_of_generators_and_covariates_are_names_with_defaults() -> None:
+    listed = study(generators=["cart"], covariates=["W1", "W2"])
+    assert list(listed.generators) == ["cart"]
+    assert listed.covariates is not None
+    assert listed.covariates["W2"].kind is None
+
+
+def test_declared_kind_is_kept() -> None:
+    declared = study(covariates={"W1": {"kind": "ordinal", "levels": ["low", "high"]}, "W2": None})
+    assert declared.covariates is not None
+    assert declared.covariates["W1"].kind is ColumnKind.ORDINAL
+    assert declared.covariates["W1"].levels == ("low", "high")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"outcom": "Y"}, "outcom\n  Extra inputs are not permitted"),
+        ({"generators": {"lmm": {}}}, "unknown generator 'lmm'; known: bootstrap, cart, gan, llm"),
+        ({"generators": {"Gan": {}}}, "generator name 'Gan': expected a lower-case word"),
+        ({"generators": {}}, "at least 1 item"),
+        ({"generators": {"gan": {"stepps": 1}}}, "stepps\n  Extra inputs"),
+        ({"covariates": ["W1", "W1"]}, r"named more than once: \['W1'\]"),
+        ({"covariates": []}, "expected at least one covariate; got none"),
+        ({"covariates": ["W1", "A"]}, "study 'demo', column 'A': expected one role"),
+        ({"identifiers": ["id"], "covariates": ["id"]}, "column 'id': expected one role"),
+        ({"covariates": {"W1": {"levels": ["a"]}}}, "levels are given for kind: ordinal only"),
+        ({"estimators": ["aipw"]}, "estimators must include tmle"),
+        ({"estimators": ["tmle", "ols"]}, r"unknown: \['ols'\]"),
+        ({"name": "Demo Study"}, "String should match pattern"),
+        ({"design": {"kind": "trial", "probability": 1.0}}, "less than 1"),
+        ({"n_synthetic": 0}, "greater than or equal to 100"),
+    ],
+)
+def test_refuses(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        study(**changes)
+
+
+def test_known_propensity_is_the_trials() -> None:
+    assert study().known_propensity is None
+    assert study(design={"kind": "trial", "probability": 0.4}).known_propensity == 0.4
+
+
+def test_hash_changes_with_any_setting_and_with_nothing_else() -> None:
+    assert study().content_hash == study(missing="refuse").content_hash
+    assert study().content_hash != study(random_seed=2).content_hash
+
+
+def test_random_streams_are_repeatable_and_differ_by_purpose() -> None:
+    draws = [study().random_generator(word).integers(0, 2**62, 4) for word in ("a", "a", "b")]
+    assert np.array_equal(draws[0], draws[1])
+    assert not np.any(draws[0] == draws[2])
