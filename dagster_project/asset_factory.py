@@ -1,0 +1,82 @@
+"""How every asset of a study is declared: one decorator for what they share."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+
+from dagster_project.asset_run import AssetRun, asset_key
+from dagster_project.code_version import science_version
+from dagster_project.resources import StorageResource
+from dagster_project.study_file import StudyFile
+from hybrid_assets.errors import HybridAssetsError
+from warehouse import WarehouseError
+
+Privacy = Literal["confidential", "derived", "release"]
+AssetBody = Callable[[AssetRun], dg.MaterializeResult]
+
+
+@dataclass(frozen=True)
+class AssetFactory:
+    """Declares the assets of one study.
+
+    Parameters
+    ----------
+    study : StudyFile
+        The study.
+    folder : Path
+        Of the study file; relative source paths start there.
+    """
+
+    study: StudyFile
+    folder: Path
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """Give the Dagster key of an asset of this study."""
+        return asset_key(self.study, asset)
+
+    def check(
+        self, asset: str, name: str, description: str, *, blocking: bool
+    ) -> dg.AssetCheckSpec:
+        """Declare a check that the asset's own body evaluates."""
+        return dg.AssetCheckSpec(
+            name, asset=self.key(asset), description=description, blocking=blocking
+        )
+
+    def asset(
+        self,
+        name: str,
+        *,
+        deps: Sequence[str],
+        kinds: Iterable[str],
+        privacy: Privacy,
+        checks: Sequence[dg.AssetCheckSpec] = (),
+        pool: str | None = None,
+    ) -> Callable[[AssetBody], dg.AssetsDefinition]:
+        """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown."""
+
+        def declare(body: AssetBody) -> dg.AssetsDefinition:
+            @dg.asset(
+                key=self.key(name),
+                deps=[self.key(dep) for dep in deps],
+                group_name=self.study.name,
+                owners=list(self.study.owners),
+                kinds=set(kinds),
+                tags={"privacy": privacy},
+                code_version=f"{science_version()}.{self.study.content_hash[:12]}",
+                description=body.__doc__,
+                check_specs=list(checks),
+                pool=pool,
+            )
+            def materialize(context: dg.AssetExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
+                run = AssetRun(self.study, self.folder, name, storage, context.run_id)
+                try:
+                    return body(run)
+                except (HybridAssetsError, WarehouseError) as error:
+                    raise dg.Failure(description=str(error), allow_retries=False) from None
+
+            return materialize
+
+        return declare

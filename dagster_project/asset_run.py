@@ -1,0 +1,196 @@
+"""One materialization: what was read is remembered, what is written is recorded."""
+
+import getpass
+import hashlib
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from dagster_project.code_version import science_version
+from dagster_project.display import column_schema
+from dagster_project.resources import StorageResource
+from dagster_project.study_file import StudyFile
+from hybrid_assets.schema import TableSchema
+from warehouse import Provenance
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write named contents below a folder."""
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+
+def asset_key(study: StudyFile, asset: str) -> dg.AssetKey:
+    """Give the Dagster key of a study's asset: ``study/asset`` or ``study/generator/asset``."""
+    return dg.AssetKey([study.name, *asset.split("/")])
+
+
+@dataclass
+class AssetRun:
+    """What an asset body works with: its study, its inputs, and where its result goes.
+
+    Parameters
+    ----------
+    study : StudyFile
+        The study.
+    folder : Path
+        Of the study file.
+    asset : str
+        Name within the study, such as ``gan/hybrid_triplets``.
+    storage : StorageResource
+        Tables and models.
+    run_id : str
+        Of the Dagster run.
+    """
+
+    study: StudyFile
+    folder: Path
+    asset: str
+    storage: StorageResource
+    run_id: str
+    upstream: dict[str, str] = field(default_factory=dict)
+    _clock: float = field(default_factory=time.perf_counter)
+    _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+
+    def __post_init__(self) -> None:
+        self._warehouse = self.storage.warehouse(self.study.name)
+        self._models = self.storage.models()
+
+    @property
+    def generator(self) -> str:
+        """Name of the generator whose branch this asset is on."""
+        return self.asset.rpartition("/")[0]
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The asset's own random stream, from its start."""
+        return self.study.random_generator(self.asset)
+
+    def table(self, asset: str) -> pd.DataFrame:
+        """Read an upstream table and remember its version."""
+        self.upstream[asset] = self._warehouse.table_version(asset).data_version
+        return self._warehouse.read_table(asset)
+
+    def files(self, asset: str) -> dict[str, bytes]:
+        """Read the files of an upstream model and remember its version."""
+        model = self._warehouse.model(asset)
+        self.upstream[asset] = model.sha256
+        folder = self._models.open(model)
+        return {
+            file.relative_to(folder).as_posix(): file.read_bytes()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and file.name != "manifest.json"
+        }
+
+    def schema(self, asset: str = "splits") -> TableSchema:
+        """Read the layout of the study's tables."""
+        return TableSchema.model_validate_json(self._schema_file(asset))
+
+    def _schema_file(self, asset: str) -> bytes:
+        return self._models.open(self._warehouse.model(asset)).joinpath("schema.json").read_bytes()
+
+    def part(self, split: str, schema: TableSchema) -> pd.DataFrame:
+        """Read the ``train``, the ``holdout`` or the ``seed`` rows.
+
+        The seed is both, or the training rows where the holdout has a source of its own.
+        """
+        rows = self.table("splits")
+        if split == "seed" and self.study.holdout.source is None:
+            return schema.canonical(rows)
+        wanted = "train" if split == "seed" else split
+        return schema.canonical(rows.loc[rows["__split"] == wanted])
+
+    def canonical(self, asset: str, schema: TableSchema) -> pd.DataFrame:
+        """Read an upstream table with the canonical dtypes of a schema."""
+        return schema.canonical(self.table(asset))
+
+    def record_table(
+        self,
+        table: pd.DataFrame,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        comments: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        checks: Iterable[dg.AssetCheckResult] = (),
+    ) -> dg.MaterializeResult:
+        """Write the asset's table (and the files that belong to it) and describe it."""
+        if files is not None:
+            self._keep_files(files)
+        version = self._warehouse.record_table(
+            self.asset, table, self._provenance(), column_comments=comments
+        )
+        described = {
+            "dagster/row_count": version.n_rows,
+            "dagster/table_name": f"{self.study.name}.main.{version.table_name}",
+            "dagster/column_schema": column_schema(table, comments or {}),
+            "waited_seconds": round(version.waited_seconds, 3),
+        }
+        return self._result(version.data_version, {**described, **(metadata or {})}, checks)
+
+    def record_model(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        checks: Iterable[dg.AssetCheckResult] = (),
+    ) -> dg.MaterializeResult:
+        """Write the asset's model files and describe them."""
+        sha256, n_bytes = self._keep_files(files)
+        described = {"model_sha256": sha256, "model_bytes": n_bytes}
+        return self._result(sha256, {**described, **(metadata or {})}, checks)
+
+    def record_document(
+        self, content: str, *, metadata: Mapping[str, Any] | None = None
+    ) -> dg.MaterializeResult:
+        """Write the asset's page and describe it."""
+        page = content.encode()
+        path = self._warehouse.record_document(self.asset, page, self._provenance())
+        link = {"page": dg.MetadataValue.path(str(path))}
+        version = hashlib.sha256(page).hexdigest()
+        return self._result(version, {**link, **(metadata or {})}, ())
+
+    def _keep_files(self, files: Mapping[str, bytes]) -> tuple[str, int]:
+        model = self._models.save(lambda folder: write_files(folder, files))
+        self._warehouse.record_model(self.asset, model, self._provenance())
+        return model.sha256, model.n_bytes
+
+    def _provenance(self) -> Provenance:
+        return Provenance(
+            run_id=self.run_id,
+            code_version=science_version(),
+            study_hash=self.study.content_hash,
+            random_seed=self.study.random_seed,
+            upstream=dict(self.upstream),
+            seconds=self._seconds,
+            user=getpass.getuser(),
+            started_at=self._started_at,
+        )
+
+    @property
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._clock
+
+    def _result(
+        self, version: str, metadata: Mapping[str, Any], checks: Iterable[dg.AssetCheckResult]
+    ) -> dg.MaterializeResult:
+        common = {
+            "seconds": round(self._seconds, 3),
+            "device": "cpu",
+            "random_seed": self.study.random_seed,
+            "study_hash": self.study.content_hash,
+            "upstream_versions": dict(self.upstream),
+        }
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(version),
+            metadata={**metadata, **common},
+            check_results=list(checks),
+        )

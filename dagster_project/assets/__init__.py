@@ -1,0 +1,1 @@
+"""Asset bodies, one file for each stage: read, call, return."""

@@ -1,0 +1,95 @@
+"""From the source to complete training and holdout rows."""
+
+import warnings
+
+import dagster as dg
+import pandas as pd
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetRun
+from dagster_project.display import comments_of, small_table
+from hybrid_assets.schema import TableSchema
+from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
+from hybrid_assets.splits import Splits, complete, conform_holdout, split_seed
+
+
+def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
+    """Declare ``seed_table`` and ``splits``."""
+    varied = make.check(
+        "seed_table",
+        "covariates_vary",
+        "Every covariate holds at least two values; the others were left out.",
+        blocking=False,
+    )
+
+    @make.asset(
+        "seed_table", deps=[], kinds={"duckdb", "table"}, privacy="confidential", checks=[varied]
+    )
+    def seed_table(run: AssetRun) -> dg.MaterializeResult:
+        """The study's rows as they came, checked against the study file: the confidential seed."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConstantCovariate)
+            seed = validate_seed(run.study.source.read(run.folder), run.study)
+        return run.record_table(
+            _stored_seed(seed),
+            files={"schema.json": seed.schema.model_dump_json().encode()},
+            comments=comments_of(seed.schema),
+            metadata={"columns": describe(seed.schema), "rows_dropped": seed.n_rows_dropped},
+            checks=[_constant_covariates(seed)],
+        )
+
+    @make.asset("splits", deps=["seed_table"], kinds={"duckdb", "table"}, privacy="confidential")
+    def splits(run: AssetRun) -> dg.MaterializeResult:
+        """Training rows (members) and holdout rows (people the generators never see)."""
+        schema = run.schema("seed_table")
+        parts = _split(run, schema)
+        both = pd.concat([parts.train, parts.holdout], ignore_index=True)
+        label = ["train"] * len(parts.train) + ["holdout"] * len(parts.holdout)
+        return run.record_table(
+            parts.schema.stored(both).assign(__split=label),
+            files={"schema.json": parts.schema.model_dump_json().encode()},
+            comments=comments_of(parts.schema),
+            metadata={"train_rows": len(parts.train), "holdout_rows": len(parts.holdout)},
+        )
+
+    return [seed_table, splits]
+
+
+def _stored_seed(seed: SeedTable) -> pd.DataFrame:
+    identifiers = seed.rows.drop(columns=seed.schema.names)
+    return pd.concat([identifiers, seed.schema.stored(seed.rows)], axis="columns")
+
+
+def _constant_covariates(seed: SeedTable) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="covariates_vary",
+        passed=not seed.constant_covariates,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"left_out": list(seed.constant_covariates)},
+    )
+
+
+def _split(run: AssetRun, schema: TableSchema) -> Splits:
+    rows = run.table("seed_table")
+    if run.study.holdout.share is not None:
+        seed = SeedTable(rows, schema, 0, ())
+        return split_seed(seed, share=run.study.holdout.share, rng=run.rng)
+    holdout = run.study.holdout.source.read(run.folder)
+    return complete(rows[schema.names], conform_holdout(holdout, schema), schema)
+
+
+def describe(schema: TableSchema) -> dg.MarkdownMetadataValue:
+    """Show roles and kinds, as inferred or declared."""
+    return small_table(
+        pd.DataFrame(
+            {
+                "column": schema.names,
+                "role": [column.role.value for column in schema.columns],
+                "kind": [column.kind.value for column in schema.columns],
+                "levels": [len(column.levels or ()) or "" for column in schema.columns],
+                "decimals": [
+                    "" if column.decimals is None else column.decimals for column in schema.columns
+                ],
+            }
+        )
+    )

@@ -1,0 +1,43 @@
+"""Jobs of a study and the executor that runs their steps."""
+
+import os
+
+import dagster as dg
+
+from dagster_project.study_file import StudyFile
+
+PRELOADED = [
+    "dagster_project.definitions",
+    "duckdb",
+    "great_expectations",
+    "matplotlib.figure",
+    "pandas",
+    "pyarrow",
+    "scipy.optimize",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+]
+
+
+def step_executor() -> dg.ExecutorDefinition:
+    """Run each step in a process of its own, at most one for each core.
+
+    Steps are forked from a server that has imported `PRELOADED` once: a step
+    then starts in under a second instead of importing for twenty.
+    """
+    return dg.multiprocess_executor.configured(
+        {
+            "max_concurrent": max(os.cpu_count() or 1, 1),
+            "start_method": {"forkserver": {"preload_modules": PRELOADED}},
+        }
+    )
+
+
+def refresh_job(study: StudyFile) -> dg.UnresolvedAssetJobDefinition:
+    """Materialize the whole study, checks included."""
+    return dg.define_asset_job(
+        f"refresh_{study.name}",
+        selection=dg.AssetSelection.groups(study.name),
+        description=f"{study.title}: every table, check and the report, from the source.",
+        tags={"study": study.name},
+    )

@@ -1,0 +1,92 @@
+"""Asset checks from the data suites: one multi-check for each guarded table."""
+
+import dagster as dg
+import pandas as pd
+
+from dagster_project.asset_run import asset_key
+from dagster_project.display import small_table
+from dagster_project.resources import StorageResource
+from dagster_project.study_file import StudyFile
+from dagster_project.suites import SUITE, ExpectationResult, evaluate
+from hybrid_assets.schema import TableSchema
+
+
+def suite_checks(study: StudyFile) -> list[dg.AssetChecksDefinition]:
+    """Declare the suites of the seed, of each generator's covariates and of its triplets.
+
+    They are blocking: in the same run, nothing is made from a table that fails.
+    """
+    branches = [f"{g}/{t}" for g in study.generators for t in ("synthetic_covariates", *TRIPLETS)]
+    return [_suite_check(study, asset) for asset in ("seed_table", *branches)]
+
+
+TRIPLETS = ("hybrid_triplets", "full_synthetic")
+
+
+def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
+    key = asset_key(study, asset)
+    rules = {name: rule for name, rule in SUITE.items() if not _left_out(asset, name)}
+
+    @dg.multi_asset_check(
+        name="_".join(["suite", *key.path]),
+        specs=[
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=rule.__doc__)
+            for name, rule in rules.items()
+        ],
+        can_subset=True,
+    )
+    def suite(context: dg.AssetCheckExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
+        table, schema = _table_and_schema(study, asset, storage)
+        for check in context.selected_asset_check_keys:
+            results = evaluate(table, rules[check.name](schema, study.n_synthetic))
+            yield _check_result(check, results)
+
+    return suite
+
+
+def _left_out(asset: str, rule: str) -> bool:
+    """Whether a rule makes no sense: a seed has any size, and cells that are imputed later."""
+    return asset == "seed_table" and rule in ("row_count", "no_missing_values", "storage_types")
+
+
+def _table_and_schema(
+    study: StudyFile, asset: str, storage: StorageResource
+) -> tuple[pd.DataFrame, TableSchema]:
+    warehouse = storage.warehouse(study.name)
+    table = warehouse.read_table(asset)
+    described = "seed_table" if asset == "seed_table" else "splits"
+    files = storage.models().open(warehouse.model(described))
+    schema = TableSchema.model_validate_json((files / "schema.json").read_bytes())
+    if asset == "seed_table":
+        return table.drop(columns=list(study.identifiers)), schema
+    if asset.endswith("synthetic_covariates"):
+        return table, schema.covariates
+    return table[schema.names], schema
+
+
+def _check_result(
+    check: dg.AssetCheckKey, results: list[ExpectationResult]
+) -> dg.AssetCheckResult:
+    rows = pd.DataFrame(
+        [
+            {
+                "expectation": r.expectation,
+                "column": r.column,
+                "met": "yes" if r.success else "no",
+                "rows against it": r.counts.get("unexpected_count", ""),
+                "percent": r.counts.get("unexpected_percent", ""),
+            }
+            for r in results
+        ]
+    )
+    return dg.AssetCheckResult(
+        asset_key=check.asset_key,
+        check_name=check.name,
+        passed=all(r.success for r in results),
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={"expectations": small_table(rows), "n_expectations": len(results)}
+        if results
+        else {"n_expectations": 0},
+    )
+
+

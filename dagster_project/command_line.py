@@ -1,0 +1,82 @@
+"""The `hybrid` command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import dagster as dg
+import typer
+from rich.console import Console
+
+from dagster_project.instance import prepare_instance
+from dagster_project.resources import hybrid_home
+from dagster_project.result_table import print_results
+from dagster_project.study_run import StudyRun, failure_text, run_study, studies
+
+app = typer.Typer(
+    help="Synthetic study tables that keep the average treatment effect.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
+
+
+@app.command()
+def run(
+    names: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Studies to run.")],
+) -> None:
+    """Run studies from their source to their report.
+
+    Example: hybrid run paper_trial nhefs
+    """
+    prepare_instance()
+    unknown = sorted(set(names) - set(studies()))
+    if unknown:
+        console.print(f"unknown study {', '.join(unknown)}; known: {', '.join(studies())}")
+        raise typer.Exit(2)
+    runs = [_run_one(name) for name in names]
+    console.print(
+        "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows its "
+        "picture under Metadata."
+    )
+    raise typer.Exit(0 if all(one.success for one in runs) else 1)
+
+
+def _run_one(name: str) -> StudyRun:
+    console.rule(f"[bold]{name}")
+    finished = run_study(name, _print_event)
+    for failure in finished.failures:
+        console.print(f"failed  {failure}", style="red", markup=False)
+    if finished.success:
+        print_results(console, name)
+    for check in finished.failed_checks:
+        console.print(f"check not passed  {check}", style="yellow", markup=False)
+    return finished
+
+
+def _print_event(event: dg.DagsterEvent) -> None:
+    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
+        metadata = event.step_materialization_data.materialization.metadata
+        seconds = metadata["seconds"].value if "seconds" in metadata else 0.0
+        asset = "/".join(event.asset_key.path[1:])
+        console.print(f"  {asset:<34}{seconds:>7.1f} s", markup=False, highlight=False)
+    elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
+        console.print(f"  {event.step_key}: {failure_text(event)}", style="red", markup=False)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="On 127.0.0.1 only.")] = 3000,
+) -> None:
+    """Open the Dagster UI on this machine.
+
+    Example: hybrid ui --port 3001
+    """
+    folder = prepare_instance()
+    os.chdir(folder)
+    dagster = Path(sys.executable).with_name("dagster")
+    command = [str(dagster), "dev", "-w", str(WORKSPACE), "-h", "127.0.0.1", "-p", str(port)]
+    console.print(f"state in {hybrid_home()}; UI at http://127.0.0.1:{port}", markup=False)
+    os.execv(command[0], command)

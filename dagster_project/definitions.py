@@ -1,0 +1,27 @@
+"""What `dagster` loads: the studies of this package and of ``$HYBRID_STUDIES``."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.automation import step_executor
+from dagster_project.component import StudyComponent
+from dagster_project.resources import RESOURCES
+
+STUDIES_VARIABLE = "HYBRID_STUDIES"
+
+
+def user_studies() -> list[dg.Definitions]:
+    """Load ``<folder>/<study>/defs.yaml`` for each folder that ``$HYBRID_STUDIES`` names."""
+    folders = [Path(p) for p in os.environ.get(STUDIES_VARIABLE, "").split(os.pathsep) if p]
+    files = [file for folder in folders for file in sorted(folder.glob("*/defs.yaml"))]
+    return [dg.build_defs_for_component(StudyComponent.from_yaml_path(file)) for file in files]
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Every study, with the resources and the executor they share."""
+    shared = dg.Definitions(resources=RESOURCES, executor=step_executor())
+    packaged = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.Definitions.merge(packaged, *user_studies(), shared)

@@ -1,0 +1,62 @@
+"""Results as the Dagster UI shows them: schemas, pictures, small tables."""
+
+import base64
+from collections.abc import Mapping
+
+import dagster as dg
+import pandas as pd
+
+from hybrid_assets.schema import TableSchema
+
+TYPE_WORDS = {"int64": "BIGINT", "float64": "DOUBLE", "bool": "BOOLEAN"}
+
+
+def column_schema(table: pd.DataFrame, comments: Mapping[str, str]) -> dg.TableSchema:
+    """Describe a table's columns: name, storage type, meaning."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=str(name),
+                type=TYPE_WORDS.get(str(dtype), "VARCHAR"),
+                description=comments.get(str(name)),
+            )
+            for name, dtype in table.dtypes.items()
+        ]
+    )
+
+
+def comments_of(schema: TableSchema) -> dict[str, str]:
+    """Say in words what each column of a study table is."""
+    return {
+        column.name: f"{column.role.value}, {column.kind.value}"
+        + ("" if column.decimals is None else f", {column.decimals} decimals")
+        for column in schema.columns
+    }
+
+
+def picture(png: bytes, what: str) -> dg.MarkdownMetadataValue:
+    """Show a picture inside the UI."""
+    return dg.MetadataValue.md(f"![{what}](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def small_table(table: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Show a table of aggregates as Markdown, numbers to four significant digits."""
+    shown = table.map(lambda v: f"{v:.4g}" if isinstance(v, float) else str(v))
+    lines = [list(map(str, table.columns)), ["---"] * table.shape[1], *shown.to_numpy().tolist()]
+    return dg.MetadataValue.md("\n".join("| " + " | ".join(cells) + " |" for cells in lines))
+
+
+def columns_from(
+    sources: Mapping[str, Mapping[dg.AssetKey, list[str]]],
+) -> dg.TableColumnLineage:
+    """Say from which upstream columns each column was made."""
+    return dg.TableColumnLineage(
+        deps_by_column={
+            column: [
+                dg.TableColumnDep(asset_key=key, column_name=name)
+                for key, names in origins.items()
+                for name in names
+            ]
+            for column, origins in sources.items()
+        }
+    )

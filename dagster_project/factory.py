@@ -1,0 +1,36 @@
+"""A study file becomes a subgraph: its assets, its checks, its job."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.assets.data import data_assets
+from dagster_project.assets.evaluation import comparison_assets, evaluation_assets
+from dagster_project.assets.generation import generation_assets
+from dagster_project.assets.nuisance import nuisance_assets
+from dagster_project.automation import refresh_job
+from dagster_project.checks import suite_checks
+from dagster_project.study_file import StudyFile
+
+
+def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
+    """Build everything Dagster shows of one study.
+
+    Parameters
+    ----------
+    study : StudyFile
+        The validated study file.
+    folder : Path
+        The folder it lies in; relative source paths start there.
+    """
+    make = AssetFactory(study, folder)
+    branches = [
+        asset
+        for generator in study.generators
+        for asset in (*generation_assets(make, generator), *evaluation_assets(make, generator))
+    ]
+    assets = [*data_assets(make), *nuisance_assets(make), *branches, *comparison_assets(make)]
+    return dg.Definitions(
+        assets=assets, asset_checks=suite_checks(study), jobs=[refresh_job(study)]
+    )

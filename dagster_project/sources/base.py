@@ -1,0 +1,59 @@
+"""What every source can do."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import pandas as pd
+
+from hybrid_assets.errors import SourceError
+from hybrid_assets.study import Strict
+
+
+class KnownEffect(Strict):
+    """The true average treatment effect of a simulated table.
+
+    Parameters
+    ----------
+    effect : float
+        E[Y(1) − Y(0)] in the population.
+    standard_error : float
+        Of the simulation that found it; 0 where it is exact.
+    reference : str
+        Where the design comes from.
+    """
+
+    effect: float
+    standard_error: float
+    reference: str
+
+
+class Source(Strict, ABC):
+    """A place that holds the rows of one table."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> pd.DataFrame:
+        """Read the whole table.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the study file; relative paths start there.
+
+        Raises
+        ------
+        SourceError
+            If there is no such table or it cannot be read.
+        """
+
+    @property
+    def known_effect(self) -> KnownEffect | None:
+        """The true effect, where the rows are simulated."""
+        return None
+
+
+def existing_file(folder: Path, path: str, what: str) -> Path:
+    """Resolve a path of a study file and make sure that a file is there."""
+    file = (folder / Path(path).expanduser()).resolve()
+    if not file.is_file():
+        raise SourceError(f"source {what}: expected a file at {file}; got nothing there")
+    return file

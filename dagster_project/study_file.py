@@ -1,0 +1,62 @@
+"""The YAML a user edits: a study, where its rows are, and who answers for it."""
+
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, model_validator
+
+from dagster_project.sources import AnySource
+from dagster_project.sources.base import KnownEffect
+from hybrid_assets.study import Strict, Study
+
+Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s:]+@[^@\s:]+\.[^@\s:]+)$")]
+
+
+class Holdout(Strict):
+    """People the generators never see: a share of the seed, or a table of its own.
+
+    Parameters
+    ----------
+    share : float
+        Of the seed's rows, within each arm; over 0 and at most 0.5.
+    source : source, optional
+        Another table with the seed's columns, instead of a share.
+    """
+
+    share: float | None = Field(default=None, gt=0.0, le=0.5)
+    source: AnySource | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_the_two(cls, value: Any) -> Any:
+        given = value if isinstance(value, dict) else {}
+        if len([key for key in ("share", "source") if given.get(key) is not None]) != 1:
+            raise ValueError("holdout: expected either a share or a source")
+        return value
+
+
+class StudyFile(Study):
+    """A study with its source, its holdout and its owners.
+
+    Parameters
+    ----------
+    source : source
+        Of the seed table.
+    holdout : Holdout
+        One fifth of the seed unless the file says otherwise.
+    owners : tuple of str
+        E-mail addresses or ``team:name``.
+    """
+
+    source: AnySource
+    holdout: Holdout = Holdout(share=0.2)
+    owners: tuple[Owner, ...] = ()
+
+    @property
+    def known_effect(self) -> KnownEffect | None:
+        """The true effect, where the seed is simulated."""
+        return self.source.known_effect  # type: ignore[no-any-return]
+
+    def as_yaml(self) -> str:
+        """Write the settings in full, defaults included, as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
