@@ -1,0 +1,33 @@
+"""Storage of studies: tables in DuckDB, models as folders, and a log of where all came from."""
+
+from warehouse.errors import (
+    CorruptAuditLog,
+    CorruptModel,
+    CorruptTable,
+    ModelNotFound,
+    StorageUnavailable,
+    TableNotFound,
+    WarehouseBusy,
+    WarehouseError,
+)
+from warehouse.models import ModelStore, ModelVersion
+from warehouse.provenance import Provenance, TableVersion
+from warehouse.tables import Warehouse
+from warehouse.user_tables import read_duckdb_table
+
+__all__ = [
+    "CorruptAuditLog",
+    "CorruptModel",
+    "CorruptTable",
+    "ModelNotFound",
+    "ModelStore",
+    "ModelVersion",
+    "Provenance",
+    "StorageUnavailable",
+    "TableNotFound",
+    "TableVersion",
+    "Warehouse",
+    "WarehouseBusy",
+    "WarehouseError",
+    "read_duckdb_table",
+]

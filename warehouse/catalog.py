@@ -1,0 +1,106 @@
+"""What one open database holds: SQL on its tables and current models, every identifier quoted."""
+
+from collections.abc import Mapping
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.errors import TableNotFound
+from warehouse.models import ModelVersion
+from warehouse.names import quoted, quoted_text, table_name
+
+# A space in the name: no asset can have it, so the view hides no table.
+_INCOMING = "incoming table"
+
+
+def replace_table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -> None:
+    """Create or replace the table `name`, matching columns by name and keeping row order."""
+    columns = ", ".join(quoted(column) for column in content.column_names)
+    connection.register(_INCOMING, content)
+    connection.execute(
+        f"CREATE OR REPLACE TABLE main.{quoted(name)} AS "
+        f"SELECT {columns} FROM temp.{quoted(_INCOMING)}"
+    )
+    connection.unregister(_INCOMING)
+
+
+def comment_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    comment: str,
+    column_comments: Mapping[str, str],
+) -> None:
+    """Set the comments that a person sees who browses the database."""
+    table = f"main.{quoted(name)}"
+    connection.execute(f"COMMENT ON TABLE {table} IS {quoted_text(comment)}")
+    for column, text in column_comments.items():
+        connection.execute(f"COMMENT ON COLUMN {table}.{quoted(column)} IS {quoted_text(text)}")
+
+
+def table_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the tables in the schema main, sorted."""
+    rows = connection.execute(
+        "SELECT table_name FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND schema_name = 'main' ORDER BY table_name"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def logged_version(connection: duckdb.DuckDBPyConnection, asset: str) -> str | None:
+    """Return the data version that the audit log gives for a table asset, None without entry."""
+    row = connection.execute(
+        "SELECT data_version FROM audit.current_versions WHERE kind = 'table' AND asset = ?",
+        [asset],
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def logged_assets(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the assets that the audit log has tables of, sorted."""
+    rows = connection.execute(
+        "SELECT asset FROM audit.current_versions WHERE kind = 'table' ORDER BY asset"
+    ).fetchall()
+    return [asset for (asset,) in rows]
+
+
+def require_table(connection: duckdb.DuckDBPyConnection, study: str, asset: str) -> str:
+    """Return the quoted table of `asset`.
+
+    Raises
+    ------
+    TableNotFound
+        If it was not written yet; names the tables that were.
+    """
+    name, available = table_name(asset), table_names(connection)
+    if name not in available:
+        raise TableNotFound(
+            f"study {study!r} has no table of {asset!r}; materialize that asset first. "
+            f"Tables so far: {', '.join(available) or 'none'}"
+        )
+    return f"main.{quoted(name)}"
+
+
+def table_size(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    """Return the numbers of rows and columns of a quoted table."""
+    counted = connection.execute(f"SELECT count(*) FROM {table}").fetchall()
+    columns = connection.execute(f"DESCRIBE {table}").fetchall()
+    return int(counted[0][0]), len(columns)
+
+
+def set_current_model(
+    connection: duckdb.DuckDBPyConnection, asset: str, model: ModelVersion
+) -> None:
+    """Make `model` the one that `asset` stands for."""
+    connection.execute("DELETE FROM audit.current_model WHERE asset = ?", [asset])
+    connection.execute(
+        "INSERT INTO audit.current_model (asset, sha256, n_bytes, n_files) VALUES (?, ?, ?, ?)",
+        [asset, model.sha256, model.n_bytes, model.n_files],
+    )
+
+
+def current_model(connection: duckdb.DuckDBPyConnection, asset: str) -> ModelVersion | None:
+    """Return the model that `asset` stands for, None if there is none."""
+    row = connection.execute(
+        "SELECT sha256, n_bytes, n_files FROM audit.current_model WHERE asset = ?", [asset]
+    ).fetchone()
+    return None if row is None else ModelVersion(*row)

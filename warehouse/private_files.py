@@ -1,0 +1,38 @@
+"""Folders and files that only their owner can read, replaced whole or not at all."""
+
+import os
+from pathlib import Path
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create `folder` and its missing parents with mode 700; leave existing ones as they are."""
+    for missing in reversed([f for f in (folder, *folder.parents) if not f.exists()]):
+        missing.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path` with mode 600 so that a reader sees the old or the new, whole.
+
+    Two writers of one path must take turns: they share the unfinished file beside it, which a
+    killed writer leaves behind and the next one overwrites.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file, or the names in a folder, through a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,91 @@
+-- What a study's database holds beside its tables: who made what, from what, with which code and
+-- seed. The tables themselves are in the schema main, one per asset ("gan/x" is main.gan__x).
+-- Safe to apply again: it creates what is missing and refreshes views and comments.
+
+CREATE SCHEMA IF NOT EXISTS audit;
+
+-- No keys or indexes: a single writer fills the tables, and the hash chain is the constraint.
+CREATE TABLE IF NOT EXISTS audit.log (
+    sequence      BIGINT    NOT NULL,
+    recorded_at   TIMESTAMP NOT NULL,
+    run_id        VARCHAR   NOT NULL,
+    asset         VARCHAR   NOT NULL,
+    kind          VARCHAR   NOT NULL CHECK (kind IN ('table', 'model', 'document')),
+    data_version  VARCHAR   NOT NULL,
+    code_version  VARCHAR   NOT NULL,
+    study_hash    VARCHAR   NOT NULL,
+    random_seed   BIGINT    NOT NULL,
+    upstream      JSON      NOT NULL,
+    n_rows        BIGINT,
+    started_at    TIMESTAMP NOT NULL,
+    seconds       DOUBLE    NOT NULL,
+    user_name     VARCHAR   NOT NULL,
+    previous_hash VARCHAR   NOT NULL,
+    entry_hash    VARCHAR   NOT NULL
+);
+COMMENT ON TABLE audit.log IS 'Append-only, hash-chained: one row per materialization, never updated or deleted.';
+COMMENT ON COLUMN audit.log.sequence IS 'Position in the log: 1, 2, 3, ... without gaps.';
+COMMENT ON COLUMN audit.log.recorded_at IS 'When the entry was written, UTC.';
+COMMENT ON COLUMN audit.log.run_id IS 'Run of the orchestrator.';
+COMMENT ON COLUMN audit.log.asset IS 'What was made, such as seed_table or gan/hybrid_triplets.';
+COMMENT ON COLUMN audit.log.kind IS 'table (in schema main), model (folder under models/) or document (file under reports/).';
+COMMENT ON COLUMN audit.log.data_version IS 'SHA-256 of the content.';
+COMMENT ON COLUMN audit.log.code_version IS 'Version of the code that made it.';
+COMMENT ON COLUMN audit.log.study_hash IS 'Hash of the study file that it was made under.';
+COMMENT ON COLUMN audit.log.random_seed IS 'Seed of the run.';
+COMMENT ON COLUMN audit.log.upstream IS 'JSON object: upstream asset -> the data version that was read.';
+COMMENT ON COLUMN audit.log.n_rows IS 'Rows of a table; null for models and documents.';
+COMMENT ON COLUMN audit.log.started_at IS 'When the computation started, UTC.';
+COMMENT ON COLUMN audit.log.seconds IS 'Duration of the computation, seconds.';
+COMMENT ON COLUMN audit.log.user_name IS 'Who started the run.';
+COMMENT ON COLUMN audit.log.previous_hash IS 'entry_hash of the entry before; 64 zeros for the first.';
+COMMENT ON COLUMN audit.log.entry_hash IS 'SHA-256 of this row as canonical JSON, previous_hash included.';
+
+CREATE TABLE IF NOT EXISTS audit.chain_end (
+    n_entries  BIGINT  NOT NULL,
+    entry_hash VARCHAR NOT NULL
+);
+INSERT INTO audit.chain_end
+SELECT 0, repeat('0', 64) WHERE NOT EXISTS (SELECT 1 FROM audit.chain_end);
+COMMENT ON TABLE audit.chain_end IS 'One row: where the log ends, so that entries missing at its end are noticed.';
+COMMENT ON COLUMN audit.chain_end.n_entries IS 'Number of entries ever written.';
+COMMENT ON COLUMN audit.chain_end.entry_hash IS 'entry_hash of the last entry; 64 zeros before the first.';
+
+CREATE TABLE IF NOT EXISTS audit.current_model (
+    asset   VARCHAR NOT NULL,
+    sha256  VARCHAR NOT NULL,
+    n_bytes BIGINT  NOT NULL,
+    n_files BIGINT  NOT NULL
+);
+COMMENT ON TABLE audit.current_model IS 'The fitted model that each model asset stands for now.';
+COMMENT ON COLUMN audit.current_model.asset IS 'Model asset, such as outcome_model or gan/fitted_generator.';
+COMMENT ON COLUMN audit.current_model.sha256 IS 'Name of the folder under models/ that holds it.';
+COMMENT ON COLUMN audit.current_model.n_bytes IS 'Size of its files, bytes.';
+COMMENT ON COLUMN audit.current_model.n_files IS 'Number of its files, the manifest not counted.';
+
+CREATE OR REPLACE VIEW audit.current_versions AS
+SELECT asset, kind, data_version, n_rows, recorded_at, run_id, sequence
+FROM audit.log
+QUALIFY row_number() OVER (PARTITION BY asset, kind ORDER BY sequence DESC) = 1;
+COMMENT ON VIEW audit.current_versions IS 'The latest log entry of each asset.';
+COMMENT ON COLUMN audit.current_versions.asset IS 'What was made.';
+COMMENT ON COLUMN audit.current_versions.kind IS 'table, model or document.';
+COMMENT ON COLUMN audit.current_versions.data_version IS 'SHA-256 of the content.';
+COMMENT ON COLUMN audit.current_versions.n_rows IS 'Rows of a table; null for models and documents.';
+COMMENT ON COLUMN audit.current_versions.recorded_at IS 'When the entry was written, UTC.';
+COMMENT ON COLUMN audit.current_versions.run_id IS 'Run of the orchestrator.';
+COMMENT ON COLUMN audit.current_versions.sequence IS 'Position in audit.log.';
+
+CREATE OR REPLACE VIEW audit.lineage AS
+SELECT sequence, asset, data_version, link.key AS upstream_asset, link.value AS upstream_version
+FROM (
+    SELECT sequence, asset, data_version,
+           unnest(map_entries(from_json(upstream, '"MAP(VARCHAR, VARCHAR)"'))) AS link
+    FROM audit.log
+);
+COMMENT ON VIEW audit.lineage IS 'One row per log entry and upstream asset: which version was made from which.';
+COMMENT ON COLUMN audit.lineage.sequence IS 'Position in audit.log.';
+COMMENT ON COLUMN audit.lineage.asset IS 'What was made.';
+COMMENT ON COLUMN audit.lineage.data_version IS 'SHA-256 of what was made.';
+COMMENT ON COLUMN audit.lineage.upstream_asset IS 'What it was made from.';
+COMMENT ON COLUMN audit.lineage.upstream_version IS 'SHA-256 of what it was made from, as read.';

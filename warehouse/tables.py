@@ -1,0 +1,228 @@
+"""One DuckDB file per study: its tables, its current models, its documents and its audit log."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from warehouse import audit_log, catalog
+from warehouse.arrow_tables import storable_table
+from warehouse.audit_log import Materialization
+from warehouse.connection import BoundedWait, read_connection, write_transaction
+from warehouse.data_version import data_version
+from warehouse.errors import CorruptTable, ModelNotFound, UnstorableTable
+from warehouse.models import ModelVersion
+from warehouse.names import check_study, document_name, table_name
+from warehouse.private_files import make_private_folder, replace_file
+from warehouse.provenance import Provenance, TableVersion
+
+
+class Warehouse:
+    """Tables, model pointers, documents and audit log of one study.
+
+    Every write is one transaction, its audit-log entry included. The database is open only while
+    a call reads or writes it; processes that meet wait for each other, up to `wait_seconds`. A
+    study that was never written reads as an empty one.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        Folder of the project's state; created, private to its owner, at the first write.
+    study : str
+        Name of the study, ``[a-z][a-z0-9_]{0,62}``; the file is ``home/warehouse/<study>.duckdb``.
+    wait_seconds : float
+        How long a call waits for other processes before it raises `WarehouseBusy`.
+
+    Raises
+    ------
+    InvalidName
+        If `study` cannot name a file; from every method, if an asset cannot name a table.
+    WarehouseBusy, StorageUnavailable
+        From every method, if the database cannot be had; the last complete content stays.
+    """
+
+    def __init__(self, home: Path, study: str, *, wait_seconds: float = 120.0) -> None:
+        self.study = check_study(study)
+        self.wait_seconds = wait_seconds
+        self._home = Path(home)
+        self._database = self._home / "warehouse" / f"{study}.duckdb"
+
+    def record_table(
+        self,
+        asset: str,
+        table: pd.DataFrame | pa.Table,
+        provenance: Provenance,
+        *,
+        column_comments: Mapping[str, str] | None = None,
+    ) -> TableVersion:
+        """Store `table` as the current content of `asset` and log where it came from.
+
+        Parameters
+        ----------
+        asset : str
+            Such as ``"seed_table"`` or ``"gan/hybrid_triplets"``.
+        table : pandas.DataFrame or pyarrow.Table
+            Its row order and column order are kept; the index of a frame is not.
+        provenance : Provenance
+            Where it came from.
+        column_comments : Mapping[str, str], optional
+            Column -> one sentence on what it holds.
+
+        Raises
+        ------
+        UnstorableTable
+            If a column cannot be kept exactly, or a comment names no column.
+        """
+        name, comments, content = table_name(asset), column_comments or {}, storable_table(table)
+        unknown = sorted(comments.keys() - set(content.column_names))
+        if unknown:
+            raise UnstorableTable(f"comments name no column of {asset!r}: {unknown}; fix the names")
+        version, wait = data_version(content), self._wait()
+        with write_transaction(self._database, wait) as connection:
+            catalog.replace_table(connection, name, content)
+            comment = f"Asset {asset}, data version {version}, run {provenance.run_id}."
+            catalog.comment_table(connection, name, comment, comments)
+            made = Materialization(asset, "table", version, content.num_rows, provenance)
+            audit_log.append_entry(connection, made)
+        size = content.num_rows, content.num_columns
+        return TableVersion(asset, name, version, *size, wait.waited_seconds)
+
+    def record_model(self, asset: str, model: ModelVersion, provenance: Provenance) -> None:
+        """Make `model` the current model of `asset` and log where it came from."""
+        table_name(asset)
+        made = Materialization(asset, "model", model.sha256, None, provenance)
+        with write_transaction(self._database, self._wait()) as connection:
+            catalog.set_current_model(connection, asset, model)
+            audit_log.append_entry(connection, made)
+
+    def record_document(
+        self, asset: str, content: bytes, provenance: Provenance, *, suffix: str = ".html"
+    ) -> Path:
+        """Write a document under ``home/reports/<study>/`` and log where it came from.
+
+        Returns
+        -------
+        pathlib.Path
+            The file, which holds the old or the new content, whole, at any moment.
+        """
+        path = self._home / "reports" / self.study / document_name(asset, suffix)
+        version = hashlib.sha256(content).hexdigest()
+        made = Materialization(asset, "document", version, None, provenance)
+        with write_transaction(self._database, self._wait()) as connection:
+            make_private_folder(path.parent)
+            replace_file(path, content)
+            audit_log.append_entry(connection, made)
+        return path
+
+    def read_table(self, asset: str) -> pd.DataFrame:
+        """Return the current content of `asset`, in the row order in which it was written.
+
+        Raises
+        ------
+        TableNotFound
+            If it was not written yet.
+        """
+        frame: pd.DataFrame = self.read_arrow(asset).to_pandas()
+        return frame
+
+    def read_arrow(self, asset: str) -> pa.Table:
+        """Return the current content of `asset` as Arrow; raises as `read_table` does."""
+        return self._content_and_version(asset)[0]
+
+    def table_version(self, asset: str) -> TableVersion:
+        """Return the version of `asset` that is stored now; raises as `read_table` does."""
+        wait = self._wait()
+        with read_connection(self._database, wait) as connection:
+            table = catalog.require_table(connection, self.study, asset)
+            version = catalog.logged_version(connection, asset)
+            size = catalog.table_size(connection, table)
+        if version is None:
+            raise _corrupt_tables([_not_logged(table_name(asset))])
+        return TableVersion(asset, table_name(asset), version, *size, wait.waited_seconds)
+
+    def table_names(self) -> list[str]:
+        """Return the names of all tables of the study, sorted."""
+        with read_connection(self._database, self._wait()) as connection:
+            return catalog.table_names(connection)
+
+    def row_count(self, asset: str) -> int:
+        """Return the number of rows of `asset`; raises as `read_table` does."""
+        return self.table_version(asset).n_rows
+
+    def model(self, asset: str) -> ModelVersion:
+        """Return the current model of `asset`.
+
+        Raises
+        ------
+        ModelNotFound
+            If none was recorded yet.
+        """
+        table_name(asset)
+        with read_connection(self._database, self._wait()) as connection:
+            model = catalog.current_model(connection, asset)
+        if model is None:
+            raise ModelNotFound(
+                f"study {self.study!r} has no model of {asset!r}; materialize that asset first"
+            )
+        return model
+
+    def audit_entries(self) -> pd.DataFrame:
+        """Return the audit log, oldest entry first, times in UTC."""
+        with read_connection(self._database, self._wait()) as connection:
+            return audit_log.read_entries(connection)
+
+    def check_audit_log(self) -> int:
+        """Recompute every hash of the audit log and return the number of entries.
+
+        Raises
+        ------
+        CorruptAuditLog
+            Naming the first entry that is altered, missing or out of place.
+        """
+        with read_connection(self._database, self._wait()) as connection:
+            return audit_log.check_chain(connection)
+
+    def verify_tables(self) -> int:
+        """Compare every table with the data version in the audit log; return how many agree.
+
+        Raises
+        ------
+        CorruptTable
+            Naming the tables that are altered, that are missing, or that another program added.
+        """
+        with read_connection(self._database, self._wait()) as connection:
+            names = catalog.table_names(connection)
+            logged = {table_name(asset): asset for asset in catalog.logged_assets(connection)}
+        faults = [_not_logged(name) for name in names if name not in logged]
+        faults += [f"{name} is logged but missing" for name in logged if name not in names]
+        for name in (name for name in names if name in logged):
+            # Content and version come from one short connection: a writer may pass in between.
+            content, version = self._content_and_version(logged[name])
+            if data_version(content) != version:
+                faults.append(f"{name} is not what was logged")
+        if faults:
+            raise _corrupt_tables(faults)
+        return len(names)
+
+    def _content_and_version(self, asset: str) -> tuple[pa.Table, str | None]:
+        with read_connection(self._database, self._wait()) as connection:
+            table = catalog.require_table(connection, self.study, asset)
+            content = connection.sql(f"SELECT * FROM {table}").to_arrow_table()
+            version = catalog.logged_version(connection, asset)
+        return storable_table(content), version
+
+    def _wait(self) -> BoundedWait:
+        return BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
+
+
+def _not_logged(name: str) -> str:
+    return f"{name!r} was added by another program"
+
+
+def _corrupt_tables(faults: list[str]) -> CorruptTable:
+    return CorruptTable(
+        f"stored tables differ from the audit log: {'; '.join(faults)}. Materialize those assets "
+        "again, and drop tables that are not the study's"
+    )
