@@ -1,0 +1,1 @@
+"""What a table gives away about the people in it."""

@@ -1,0 +1,212 @@
+"""Distance to the closest record, with what unseen people would give beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from hybrid_assets.errors import EvaluationError
+from hybrid_assets.privacy.nearest import distinct_points, nearest_distances, nearest_pairs
+from hybrid_assets.privacy.records import RecordEncoder
+from hybrid_assets.schema import TableSchema
+
+
+@dataclass(frozen=True)
+class DistanceQuantiles:
+    """Quantiles of distances to the closest record, in standard deviations.
+
+    Attributes
+    ----------
+    q05, q25, q50, q75, q95 : float
+        Not negative, in increasing order.
+    """
+
+    q05: float
+    q25: float
+    q50: float
+    q75: float
+    q95: float
+
+    @classmethod
+    def of(cls, distances: np.ndarray) -> Self:
+        """Take the quantiles of distances of shape (n,)."""
+        return cls(*(float(q) for q in np.quantile(distances, [0.05, 0.25, 0.5, 0.75, 0.95])))
+
+
+@dataclass(frozen=True)
+class DcrShare:
+    """Share of synthetic rows that are closer to the training split than to the holdout.
+
+    Attributes
+    ----------
+    value : float
+        In [0, 1]; a row equally close to several people is split among them.
+    expected : float
+        What a generator that has not memorised anybody gives: n / (n + m).
+    standard_error : float
+        Over people, not rows: see `dcr_share`.
+    z : float
+        (value − expected) / standard_error; 0 where every person owns as much.
+    """
+
+    value: float
+    expected: float
+    standard_error: float
+    z: float
+
+    @property
+    def ci_low(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.value - 1.959964 * self.standard_error
+
+    @property
+    def ci_high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.value + 1.959964 * self.standard_error
+
+
+@dataclass(frozen=True)
+class DcrEvaluation:
+    """How close synthetic rows come to real people.
+
+    Compare `synthetic_to_train` with `holdout_to_train`: both look for the
+    closest of the same people, and the holdout has certainly not copied them.
+    `synthetic_to_holdout` searches a split of another size, where distances
+    are larger if it is smaller; `share` allows for that.
+
+    Attributes
+    ----------
+    synthetic_to_train, synthetic_to_holdout, holdout_to_train : DistanceQuantiles
+    n_copies_in_train, n_copies_in_holdout : int
+        Synthetic rows equal in every column to somebody of the split.
+    n_holdout_copies_in_train : int
+        Holdout rows equal to somebody in training: copies that are coincidence.
+    n_synthetic, n_train, n_holdout : int
+    share : DcrShare
+    """
+
+    synthetic_to_train: DistanceQuantiles
+    synthetic_to_holdout: DistanceQuantiles
+    holdout_to_train: DistanceQuantiles
+    n_copies_in_train: int
+    n_copies_in_holdout: int
+    n_holdout_copies_in_train: int
+    n_synthetic: int
+    n_train: int
+    n_holdout: int
+    share: DcrShare
+
+    @property
+    def excess_copy_share(self) -> float:
+        """Share of synthetic rows that copy a training row, beyond the holdout's share."""
+        return (
+            self.n_copies_in_train / self.n_synthetic
+            - self.n_holdout_copies_in_train / self.n_holdout
+        )
+
+
+def distance_to_closest_record(
+    records: pd.DataFrame, references: pd.DataFrame, encoder: RecordEncoder
+) -> np.ndarray:
+    """Give each record's distance to the closest reference.
+
+    Parameters
+    ----------
+    records, references : DataFrame of shape (n, p) and (m, p)
+    encoder : RecordEncoder
+        Fitted to the training split.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Exactly 0 for a verbatim copy.
+
+    Raises
+    ------
+    EvaluationError
+        If `references` is empty or a value cannot be compared.
+    """
+    if references.empty:
+        raise EvaluationError(
+            f"study {encoder.schema.study!r}: there is no record to be close to (0 references)"
+        )
+    return nearest_distances(encoder.encode(records), encoder.encode(references))
+
+
+def evaluate_dcr(
+    synthetic: pd.DataFrame, train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema
+) -> DcrEvaluation:
+    """Measure distances from synthetic rows to people, and between people.
+
+    Parameters
+    ----------
+    synthetic, train, holdout : DataFrame
+        With the columns of `schema`; others are ignored. Training rows are
+        those that the generator has seen.
+    schema : TableSchema
+        Columns that count, e.g. ``schema.covariates``.
+
+    Raises
+    ------
+    EvaluationError
+        If a split has fewer than 2 rows or a value cannot be compared.
+    """
+    for name, table in {"synthetic": synthetic, "holdout": holdout}.items():
+        if len(table) < 2:
+            raise EvaluationError(
+                f"study {schema.study!r}: distances need at least 2 {name} rows; got {len(table)}"
+            )
+    encoder = RecordEncoder.fit(train, schema)
+    points, people, unseen = (encoder.encode(table) for table in (synthetic, train, holdout))
+    to_train = nearest_distances(points, people)
+    to_holdout = nearest_distances(points, unseen)
+    between = nearest_distances(unseen, people)
+    return DcrEvaluation(
+        synthetic_to_train=DistanceQuantiles.of(to_train),
+        synthetic_to_holdout=DistanceQuantiles.of(to_holdout),
+        holdout_to_train=DistanceQuantiles.of(between),
+        n_copies_in_train=int((to_train == 0.0).sum()),
+        n_copies_in_holdout=int((to_holdout == 0.0).sum()),
+        n_holdout_copies_in_train=int((between == 0.0).sum()),
+        n_synthetic=len(points),
+        n_train=len(people),
+        n_holdout=len(unseen),
+        share=dcr_share(points, people, unseen),
+    )
+
+
+def dcr_share(points: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> DcrShare:
+    """Share of rows closer to training than to holdout, judged over people.
+
+    Each synthetic row is owned by its nearest real record, in equal parts if
+    several are equally near; c_r is the share of rows that record r owns. If
+    the n training records are a random sample of all N = n + m, the sum of
+    their c_r has mean n/N and standard error
+    √(n (1 − n/N) Σ (c_r − 1/N)² / (N − 1)) (a sample total without
+    replacement: Cochran 1977, *Sampling Techniques*, theorem 2.2). A binomial
+    error over rows is too small: rows that fall near the same person are one
+    piece of news.
+
+    Parameters
+    ----------
+    points, train, holdout : ndarray of float64, shape (k, p), (n, p), (m, p)
+        Encoded rows.
+    """
+    n_train, n_people = len(train), len(train) + len(holdout)
+    records, record_of = distinct_points(np.vstack([train, holdout]))
+    n_at = np.bincount(record_of, minlength=len(records))
+    n_train_at = np.bincount(record_of[:n_train], minlength=len(records))
+    rows, weight = distinct_points(points)
+    weight = np.bincount(weight)
+    row, record = nearest_pairs(rows, records)
+    n_owners = np.bincount(row, weights=n_at[record])
+    owned = np.bincount(
+        record, weights=weight[row] / n_owners[row] / len(points), minlength=len(records)
+    )
+    value, expected = float(np.sum(owned * n_train_at)), n_train / n_people
+    variance = np.sum(n_at * (owned - 1 / n_people) ** 2) / (n_people - 1)
+    se = float(np.sqrt(n_train * (1 - expected) * variance))
+    return DcrShare(value, expected, se, (value - expected) / se if se > 1e-12 else 0.0)

@@ -1,0 +1,1 @@
+"""Results as data, as pictures and as a page."""

@@ -1,0 +1,74 @@
+"""What all pictures share: size, colours, type, and bytes that depend on nothing else."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterable
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's colours, told apart with any colour vision
+BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+RED, SKY, BLACK, GREY = "#D55E00", "#56B4E9", "#222222", "#8C8C8C"
+SERIES_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
+SERIES_STYLES = ("-", "--", "-.", ":")
+SERIES_MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDTH_INCHES = 7.0
+DOTS_PER_INCH = 144  # 1008 px: sharp in a panel of 700
+
+
+def blank_figure(height_inches: float) -> tuple[Figure, Axes]:
+    """Give an empty picture, independent of matplotlib's global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9.5, color=GREY)
+    axes.grid(axis="both", color="#E6E6E6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def legend_above(figure: Figure, axes: Axes, *, n_columns: int) -> None:
+    """Put the legend over the axes, where it hides nothing; areas before lines."""
+    from matplotlib.lines import Line2D
+
+    entries = sorted(
+        zip(*axes.get_legend_handles_labels(), strict=True),
+        key=lambda entry: isinstance(entry[0], Line2D),
+    )
+    figure.legend(
+        *zip(*entries, strict=True),
+        loc="outside upper left",
+        ncols=n_columns,
+        frameon=False,
+        fontsize=9.5,
+    )
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Give the picture as PNG, without the date and version that it would carry."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # a letter that the font lacks is drawn as a box: no reason to lose the picture
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def plain_text(text: str) -> str:
+    """Keep a name from being read as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def wrapped(names: Iterable[str], *, width: int) -> list[str]:
+    """Break long names over lines."""
+    return [fill(plain_text(name), width) for name in names]

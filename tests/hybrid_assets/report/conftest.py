@@ -1,0 +1,86 @@
+"""A small report whose every number is known."""
+
+import pytest
+
+from hybrid_assets.fidelity import PredictiveScore
+from hybrid_assets.privacy.dcr import DcrEvaluation, DcrShare, DistanceQuantiles
+from hybrid_assets.report.summary import (
+    CheckResult,
+    ComparisonRow,
+    EffectInterval,
+    Picture,
+    ReportSummary,
+)
+
+
+@pytest.fixture
+def dcr() -> DcrEvaluation:
+    return DcrEvaluation(
+        synthetic_to_train=DistanceQuantiles(0.1, 0.2, 0.4321, 0.6, 0.9),
+        synthetic_to_holdout=DistanceQuantiles(0.15, 0.25, 0.5, 0.7, 1.1),
+        holdout_to_train=DistanceQuantiles(0.12, 0.22, 0.4444, 0.6, 0.8),
+        n_copies_in_train=12,
+        n_copies_in_holdout=3,
+        n_holdout_copies_in_train=1,
+        n_synthetic=50_000,
+        n_train=700,
+        n_holdout=300,
+        share=DcrShare(value=0.7123, expected=0.7, standard_error=0.01, z=1.23),
+    )
+
+
+@pytest.fixture
+def rows(dcr: DcrEvaluation) -> tuple[ComparisonRow, ...]:
+    score = PredictiveScore(
+        "AUC", 0.7512, 0.72, 0.78, 0.7634, 0.73, 0.79, -0.0122, -0.03, 0.006, n_test=300
+    )
+    return (
+        ComparisonRow(
+            table="seed",
+            kind="seed",
+            n_rows=1000,
+            estimates={
+                "outcome_regression": EffectInterval(0.3957, 0.344, 0.447),
+                "tmle": EffectInterval(0.3951, 0.343, 0.447),
+            },
+            difference_to_truth=-0.0234,
+        ),
+        ComparisonRow(
+            table="gan hybrid",
+            kind="hybrid",
+            n_rows=50_000,
+            generator="gan",
+            estimates={"tmle": EffectInterval(0.3954, 0.3876, 0.4032, 0.3397, 0.4511)},
+            predictive_score=score,
+            psi_exact=0.3951,
+            difference_to_truth=-0.0231,
+            difference_to_seed_in_se=0.0,
+            dcr=dcr,
+        ),
+    )
+
+
+@pytest.fixture
+def summary(rows: tuple[ComparisonRow, ...]) -> ReportSummary:
+    return ReportSummary(
+        study="paper1",
+        title="A simulated trial",
+        description="Three binary and three Gaussian covariates.",
+        design="trial",
+        assignment="randomised",
+        n_rows=1000,
+        n_holdout=300,
+        n_synthetic=50_000,
+        study_hash="0123456789abcdef",
+        random_seed=42,
+        rows=rows,
+        true_effect=0.41847,
+        true_effect_se=0.00002,
+        pictures=(Picture("Overlap", "Propensity by arm.", b"\x89PNG picture"),),
+        notes=("The bootstrap gives people's own rows.",),
+        checks=(
+            CheckResult("effect_drift", True, "blocking", "0.01 SE; at most 0.1."),
+            CheckResult("dcr_share", False, "warning", "z = 3.1; at most 2.58."),
+            CheckResult("copies", False, "blocking", "9 % more than by chance."),
+        ),
+    )

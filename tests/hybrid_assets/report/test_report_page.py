@@ -1,0 +1,167 @@
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from hybrid_assets.report.page import number_text, study_report_html
+from hybrid_assets.report.summary import CheckResult, EffectInterval, Picture
+
+ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """Collects elements with their attributes, and the text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.words = [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def html(summary):
+    return study_report_html(summary)
+
+
+def test_every_number_is_there(html):
+    text = Page(html).text
+    for wanted in (
+        "People 1,000",
+        "(holdout) 300",
+        "synthetic table 50,000",
+        "0.41847 ± 0.00002",
+        "gan hybrid 50,000 rows 0.3954 exact: 0.3951 −0.0231 0 SE",
+        "AUC 0.751 0.7200 to 0.7800 real: 0.763",
+        "0.432 holdout: 0.444 copies: 12",
+        "71.2 % expected: 70.0 % z = 1.23",
+        "gan hybrid tmle 0.3954 0.3876 to 0.4032 0.3397 to 0.4511",
+        "seed outcome regression 0.3957 0.3440 to 0.4470 –",
+        "Note. The bootstrap gives people's own rows.",
+        "effect drift passed 0.01 SE; at most 0.1.",
+        "dcr share failed (warning) z = 3.1",
+        "copies failed (blocking) 9 % more",
+        "study 0123456789abcdef with random seed 42",
+    ):
+        assert wanted in text
+
+
+def test_every_number_is_explained(html):
+    text = Page(html).text
+    assert "the standard error times √(1 + n synthetic / n seed )" in text
+    assert "share of synthetic rows whose closest person was in training" in text
+    assert "the effect that a hybrid table has by construction" in text
+    assert "trained on this table predicts the outcomes of people set aside" in text
+
+
+def test_the_mode_is_said(summary, html):
+    assert "they are interventional tables" in Page(html).text
+    observed = study_report_html(replace(summary, assignment="observed"))
+    assert "they keep the study's confounding" in Page(observed).text
+    assert "interventional" not in observed
+
+
+def test_same_summary_same_text(summary, html):
+    assert study_report_html(summary) == html
+
+
+def test_nothing_is_loaded_or_run(html):
+    page = Page(html)
+    assert page.all("script") == page.all("link") == page.all("iframe") == []
+    assert "http:" not in html
+    assert "https:" not in html
+    assert not re.search(r"url\(|@import|\son\w+=", html)
+    policy = next(m["content"] for m in page.all("meta") if "http-equiv" in m)
+    assert policy.startswith("default-src 'none';")
+    assert "width=device-width" in html
+
+
+def test_pictures_are_inside_the_page(html):
+    (picture,) = Page(html).all("img")
+    kind, data = picture["src"].split(",")
+    assert kind == "data:image/png;base64"
+    assert base64.b64decode(data) == b"\x89PNG picture"
+    assert picture["alt"] == "Propensity by arm."
+
+
+def test_hostile_names_are_harmless(summary, html):
+    rows = tuple(
+        replace(row, table=ATTACK, estimates={ATTACK: EffectInterval(1, 0, 2)})
+        for row in summary.rows
+    )
+    hostile = study_report_html(
+        replace(
+            summary,
+            study=ATTACK,
+            title=ATTACK,
+            description=ATTACK,
+            study_hash=ATTACK,
+            main_estimator=ATTACK,
+            rows=rows,
+            notes=(ATTACK,),
+            pictures=(Picture(ATTACK, ATTACK, b"png"),),
+            checks=(CheckResult(ATTACK, True, "warning", ATTACK),),
+        )
+    )
+    page = Page(hostile)
+    assert page.all("script") == []
+    assert [set(img) for img in page.all("img")] == [{"alt", "src"}]
+    assert page.all("img")[0]["alt"] == ATTACK
+    assert {tag for tag, _ in page.elements} <= {tag for tag, _ in Page(html).elements}
+    assert page.text.count("<script>alert(1)</script>") >= 10
+
+
+def test_what_is_absent_leaves_no_trace(summary):
+    bare = study_report_html(
+        replace(
+            summary,
+            description="",
+            rows=summary.rows[:1],
+            true_effect=None,
+            true_effect_se=None,
+            pictures=(),
+            notes=(),
+            checks=(),
+        )
+    )
+    page = Page(bare)
+    for heading in ("Pictures", "Checks", "Off the truth", "True effect", "Note."):
+        assert heading not in page.text
+    assert "None" not in bare
+    assert "nan" not in page.text.lower().split()
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "text"),
+    [
+        (0.41847, 4, "0.4185"),
+        (-0.02346, 4, "−0.0235"),
+        (0.8, 3, "0.800"),
+        (33.2146, 4, "33.21"),
+        (-7328.456, 4, "−7,328"),
+        (123456.7, 4, "123,457"),
+        (0.00002, 1, "0.00002"),
+        (0.00044, 4, "0.0004400"),
+        (1e-7, 4, "1.000e-07"),
+        (-1e-12, 4, "0"),
+        (0.0, 4, "0"),
+        (None, 4, "–"),
+    ],
+)
+def test_number_text(number, digits, text):
+    assert number_text(number, digits) == text

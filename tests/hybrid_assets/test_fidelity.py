@@ -1,0 +1,190 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from hybrid_assets.errors import EvaluationError
+from hybrid_assets.fidelity import (
+    _auc,
+    _r_squared,
+    effect_drift,
+    marginals,
+    train_on_synthetic_test_on_real,
+)
+from hybrid_assets.schema import ColumnSchema, TableSchema
+
+
+def study_schema(outcome="binary"):
+    return TableSchema(
+        study="small",
+        columns=(
+            ColumnSchema(name="x", role="covariate", kind="continuous"),
+            ColumnSchema(name="site", role="covariate", kind="categorical", levels=("a", "b", "c")),
+            ColumnSchema(name="grade", role="covariate", kind="ordinal", levels=(1, 2, 3)),
+            ColumnSchema(name="treated", role="treatment", kind="binary"),
+            ColumnSchema(
+                name="y",
+                role="outcome",
+                kind=outcome,
+                levels=("no", "yes") if outcome == "categorical" else None,
+            ),
+        ),
+    )
+
+
+def people(n_rows, seed, outcome="binary", signal=1.0):
+    rng = np.random.default_rng(seed)
+    x, site, grade = rng.normal(size=n_rows), rng.integers(0, 3, n_rows), rng.integers(1, 4, n_rows)
+    treated = rng.integers(0, 2, n_rows)
+    score = signal * (x + (site == 1) - 0.5 * grade + treated)
+    if outcome == "binary":
+        y = (rng.random(n_rows) < 1 / (1 + np.exp(-score))).astype(int)
+    else:
+        y = score + rng.normal(size=n_rows)
+    table = pd.DataFrame(
+        {"x": x, "site": np.array(list("abc"))[site], "grade": grade, "treated": treated, "y": y}
+    )
+    return study_schema(outcome).canonical(table)
+
+
+def test_marginals_by_hand():
+    schema = study_schema()
+    train = schema.canonical(
+        pd.DataFrame(
+            {"x": [1.0, 2, 3, 4], "site": list("aabb"), "grade": 1, "treated": [0, 0, 1, 1], "y": 0}
+        )
+    )
+    synthetic = train.assign(x=[3.0, 4, 5, 6], site=pd.Series(list("aacc"), dtype=train.site.dtype))
+    holdout = train.assign(x=[1.0, 2, 3, 9], treated=1)
+    table = marginals(train, holdout, synthetic, schema).set_index("column")
+    assert table["kind"].tolist() == ["continuous", "categorical", "ordinal", "binary", "binary"]
+    assert table["statistic"].tolist() == ["KS", "TV", "TV", "TV", "TV"]
+    assert table["distance"].tolist() == [0.5, 0.5, 0, 0, 0]
+    assert table["holdout_distance"].tolist() == [0.25, 0, 0, 0.5, 0]
+    assert table.loc["x", "sd_ratio"] == 1.0
+    assert table.loc["x", "holdout_sd_ratio"] == pytest.approx(np.std([1, 2, 3, 9]) / 1.25**0.5)
+    assert table["sd_ratio"].isna().tolist() == [False, True, True, True, True]
+
+
+def test_ks_is_that_of_scipy():
+    from scipy.stats import ks_2samp
+
+    train, holdout, synthetic = people(300, 1), people(200, 2), people(1000, 3)
+    synthetic["x"] = (synthetic["x"] * 0.8).round(1)
+    row = marginals(train, holdout, synthetic, study_schema()).iloc[0]
+    assert row["distance"] == pytest.approx(ks_2samp(synthetic["x"], train["x"]).statistic)
+    assert row["holdout_distance"] == pytest.approx(ks_2samp(holdout["x"], train["x"]).statistic)
+
+
+def test_constant_numbers_have_no_sd_ratio():
+    schema = study_schema().select(["x"])
+    train, varied = pd.DataFrame({"x": [2.0, 2.0]}), pd.DataFrame({"x": [1.0, 2.0]})
+    row = marginals(train, varied, varied, schema).iloc[0]
+    assert np.isnan(row["sd_ratio"])
+    assert row["distance"] == 0.5
+
+
+def test_empty_tables_are_refused():
+    train = people(10, 0)
+    with pytest.raises(EvaluationError, match="the synthetic table has no rows"):
+        marginals(train, train, train.iloc[:0], study_schema())
+
+
+def test_effect_drift():
+    assert effect_drift(1.5, 2.0, 0.25) == 2.0
+    with pytest.raises(EvaluationError, match="positive standard error; got 1.0, 2.0 and 0.0"):
+        effect_drift(1.0, 2.0, 0.0)
+    with pytest.raises(EvaluationError, match="finite estimates"):
+        effect_drift(float("nan"), 2.0, 1.0)
+
+
+def test_auc_and_its_variance_equal_the_double_loop():
+    """DeLong's variance by its definition, and the area of scikit-learn."""
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(4)
+    truth = (rng.random(60) < 0.4).astype(float)
+    guesses = (truth + rng.normal(size=60)).round(1)  # with ties
+    wins = np.array(
+        [
+            [1.0 if a > b else 0.5 if a == b else 0.0 for b in guesses[truth == 0]]
+            for a in guesses[truth == 1]
+        ]
+    )
+    variance = sum(wins.mean(axis=k).var(ddof=1) / wins.shape[1 - k] for k in (0, 1))
+    auc, influence = _auc(guesses, truth)
+    assert auc == pytest.approx(wins.mean(), abs=1e-12)
+    assert auc == pytest.approx(roc_auc_score(truth, guesses), abs=1e-12)
+    assert influence.mean() == pytest.approx(0, abs=1e-12)
+    # divisors n against n − 1 within arms of some 30
+    assert influence.var(ddof=1) / 60 == pytest.approx(variance, rel=0.05)
+
+
+def test_r_squared_and_its_influence():
+    from sklearn.metrics import r2_score
+
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=200)
+    guesses = truth + rng.normal(size=200)
+    value, influence = _r_squared(guesses, truth)
+    assert value == pytest.approx(r2_score(truth, guesses))
+    picks = rng.integers(0, 200, (4000, 200))
+    bootstrap = [r2_score(truth[pick], guesses[pick]) for pick in picks[:1500]]
+    assert influence.std() / 200**0.5 == pytest.approx(np.std(bootstrap), rel=0.1)
+
+
+@pytest.mark.parametrize(("outcome", "metric"), [("binary", "AUC"), ("continuous", "R²")])
+def test_good_and_useless_tables(outcome, metric):
+    schema = study_schema(outcome)
+    train, holdout = people(800, 6, outcome), people(700, 7, outcome)
+    good, useless = (people(3000, 8, outcome, signal=s) for s in (1.0, 0.0))
+
+    def score(table):
+        return train_on_synthetic_test_on_real(
+            table, train, holdout, schema=schema, rng=np.random.default_rng(0)
+        )
+
+    best, worst = score(good), score(useless)
+    assert best.metric == metric
+    assert best.n_test == 700
+    assert best == score(good)
+    assert best.reference == worst.reference
+    assert best.ci_low < best.value < best.ci_high
+    assert best.difference == pytest.approx(best.value - best.reference)
+    assert best.difference_ci_low < 0.03
+    assert worst.difference_ci_high < -0.15
+    # on the same people, the difference is known better than either score
+    width = best.difference_ci_high - best.difference_ci_low
+    assert width < 0.7 * (best.ci_high - best.ci_low)
+    assert worst.value == pytest.approx({"AUC": 0.5, "R²": 0.0}[metric], abs=0.15)
+    assert best.value > {"AUC": 0.75, "R²": 0.55}[metric]
+
+
+def test_real_table_scores_as_its_own_reference():
+    train, holdout = people(300, 9), people(200, 10)
+    score = train_on_synthetic_test_on_real(
+        train, train, holdout, schema=study_schema(), rng=np.random.default_rng(0)
+    )
+    assert score.value == score.reference
+    assert score.difference == score.difference_ci_low == score.difference_ci_high == 0.0
+
+
+def test_outcome_that_collapsed_predicts_nothing():
+    train, holdout = people(300, 11), people(200, 12)
+    score = train_on_synthetic_test_on_real(
+        train.assign(y=1), train, holdout, schema=study_schema(), rng=np.random.default_rng(0)
+    )
+    assert score.value == 0.5
+    assert score.ci_low == score.ci_high == 0.5
+
+
+def test_outcomes_that_cannot_be_scored_are_refused():
+    train = people(50, 13)
+    with pytest.raises(EvaluationError, match=r"'y': .* binary one with 1 value\(s\) in 50 rows"):
+        train_on_synthetic_test_on_real(
+            train, train, train.assign(y=0), schema=study_schema(), rng=np.random.default_rng(0)
+        )
+    words = train.assign(y=pd.Categorical(["no", "yes"] * 25))
+    with pytest.raises(EvaluationError, match="got a categorical one"):
+        train_on_synthetic_test_on_real(
+            words, words, words, schema=study_schema("categorical"), rng=np.random.default_rng(0)
+        )
