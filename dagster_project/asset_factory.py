@@ -71,7 +71,9 @@ class AssetFactory:
                 pool=pool,
             )
             def materialize(context: dg.AssetExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
-                run = AssetRun(self.study, self.folder, name, storage, context.run_id)
+                run = AssetRun(
+                    self.study, self.folder, name, storage, context.run_id, context.instance
+                )
                 try:
                     return body(run)
                 except (HybridAssetsError, WarehouseError) as error:

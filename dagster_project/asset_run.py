@@ -14,11 +14,19 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.code_version import science_version
-from dagster_project.display import column_schema
+from dagster_project.display import column_schema, picture
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import TableSchema
 from warehouse import Provenance
+
+
+PICTURE = "pictures/picture.png"
+
+
+def shown(drawn: bytes | None) -> dict[str, dg.MarkdownMetadataValue]:
+    """Give the metadata entry of an asset's picture, if it has one."""
+    return {} if drawn is None else {"picture": picture(drawn, "picture of the result")}
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -50,6 +58,8 @@ class AssetRun:
         Tables and models.
     run_id : str
         Of the Dagster run.
+    instance : DagsterInstance
+        Remembers what asset checks found.
     """
 
     study: StudyFile
@@ -57,6 +67,7 @@ class AssetRun:
     asset: str
     storage: StorageResource
     run_id: str
+    instance: dg.DagsterInstance
     upstream: dict[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.perf_counter)
     _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
@@ -77,19 +88,24 @@ class AssetRun:
 
     def table(self, asset: str) -> pd.DataFrame:
         """Read an upstream table and remember its version."""
-        self.upstream[asset] = self._warehouse.table_version(asset).data_version
-        return self._warehouse.read_table(asset)
+        table, self.upstream[asset] = self._warehouse.read_versioned(asset)
+        return table
 
     def files(self, asset: str) -> dict[str, bytes]:
-        """Read the files of an upstream model and remember its version."""
+        """Read the files of an upstream asset, but its pictures, and remember their version."""
         model = self._warehouse.model(asset)
-        self.upstream[asset] = model.sha256
+        self.upstream.setdefault(asset, model.sha256)
         folder = self._models.open(model)
         return {
-            file.relative_to(folder).as_posix(): file.read_bytes()
-            for file in sorted(folder.rglob("*"))
+            file.name: file.read_bytes()
+            for file in sorted(folder.iterdir())
             if file.is_file() and file.name != "manifest.json"
         }
+
+    def picture(self, asset: str) -> bytes | None:
+        """Read the picture that an upstream asset keeps, if it keeps one."""
+        file = self._models.open(self._warehouse.model(asset)) / PICTURE
+        return file.read_bytes() if file.is_file() else None
 
     def schema(self, asset: str = "splits") -> TableSchema:
         """Read the layout of the study's tables."""
@@ -118,13 +134,14 @@ class AssetRun:
         table: pd.DataFrame,
         *,
         files: Mapping[str, bytes] | None = None,
+        drawn: bytes | None = None,
         comments: Mapping[str, str] | None = None,
         metadata: Mapping[str, Any] | None = None,
         checks: Iterable[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult:
-        """Write the asset's table (and the files that belong to it) and describe it."""
-        if files is not None:
-            self._keep_files(files)
+        """Write the asset's table (with the files and the picture beside it) and describe it."""
+        if files is not None or drawn is not None:
+            self._keep_files(files or {}, drawn)
         version = self._warehouse.record_table(
             self.asset, table, self._provenance(), column_comments=comments
         )
@@ -134,19 +151,21 @@ class AssetRun:
             "dagster/column_schema": column_schema(table, comments or {}),
             "waited_seconds": round(version.waited_seconds, 3),
         }
-        return self._result(version.data_version, {**described, **(metadata or {})}, checks)
+        metadata = {**described, **shown(drawn), **(metadata or {})}
+        return self._result(version.data_version, metadata, checks)
 
     def record_model(
         self,
         files: Mapping[str, bytes],
         *,
+        drawn: bytes | None = None,
         metadata: Mapping[str, Any] | None = None,
         checks: Iterable[dg.AssetCheckResult] = (),
     ) -> dg.MaterializeResult:
         """Write the asset's model files and describe them."""
-        sha256, n_bytes = self._keep_files(files)
+        sha256, n_bytes = self._keep_files(files, drawn)
         described = {"model_sha256": sha256, "model_bytes": n_bytes}
-        return self._result(sha256, {**described, **(metadata or {})}, checks)
+        return self._result(sha256, {**described, **shown(drawn), **(metadata or {})}, checks)
 
     def record_document(
         self, content: str, *, metadata: Mapping[str, Any] | None = None
@@ -158,8 +177,9 @@ class AssetRun:
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, ())
 
-    def _keep_files(self, files: Mapping[str, bytes]) -> tuple[str, int]:
-        model = self._models.save(lambda folder: write_files(folder, files))
+    def _keep_files(self, files: Mapping[str, bytes], drawn: bytes | None) -> tuple[str, int]:
+        kept = {**files, **({PICTURE: drawn} if drawn is not None else {})}
+        model = self._models.save(lambda folder: write_files(folder, kept))
         self._warehouse.record_model(self.asset, model, self._provenance())
         return model.sha256, model.n_bytes
 

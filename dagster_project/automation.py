@@ -1,10 +1,16 @@
 """Jobs of a study and the executor that runs their steps."""
 
 import os
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from dagster_project.study_file import StudyFile
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition,
+    )
 
 PRELOADED = [
     "dagster_project.definitions",
@@ -33,7 +39,7 @@ def step_executor() -> dg.ExecutorDefinition:
     )
 
 
-def refresh_job(study: StudyFile) -> dg.UnresolvedAssetJobDefinition:
+def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
     """Materialize the whole study, checks included."""
     return dg.define_asset_job(
         f"refresh_{study.name}",

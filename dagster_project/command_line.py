@@ -19,7 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-console = Console()
+LEAST_WIDTH = 124
+console = Console(width=None if sys.stdout.isatty() else LEAST_WIDTH)
 WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
 
 

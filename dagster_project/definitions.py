@@ -6,8 +6,9 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.automation import step_executor
-from dagster_project.component import StudyComponent
+from dagster_project.factory import study_definitions
 from dagster_project.resources import RESOURCES
+from dagster_project.study_file import read_study_file
 
 STUDIES_VARIABLE = "HYBRID_STUDIES"
 
@@ -16,7 +17,7 @@ def user_studies() -> list[dg.Definitions]:
     """Load ``<folder>/<study>/defs.yaml`` for each folder that ``$HYBRID_STUDIES`` names."""
     folders = [Path(p) for p in os.environ.get(STUDIES_VARIABLE, "").split(os.pathsep) if p]
     files = [file for folder in folders for file in sorted(folder.glob("*/defs.yaml"))]
-    return [dg.build_defs_for_component(StudyComponent.from_yaml_path(file)) for file in files]
+    return [study_definitions(read_study_file(file), file.parent) for file in files]
 
 
 @dg.definitions

@@ -5,8 +5,9 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.asset_factory import AssetFactory
+from dagster_project.assets.comparison import comparison_assets
 from dagster_project.assets.data import data_assets
-from dagster_project.assets.evaluation import comparison_assets, evaluation_assets
+from dagster_project.assets.evaluation import evaluation_assets
 from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.automation import refresh_job
@@ -30,7 +31,11 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
         for generator in study.generators
         for asset in (*generation_assets(make, generator), *evaluation_assets(make, generator))
     ]
-    assets = [*data_assets(make), *nuisance_assets(make), *branches, *comparison_assets(make)]
+    assets = [*data_assets(make), *nuisance_assets(make), *branches]
+    suites = suite_checks(study)
+    guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
     return dg.Definitions(
-        assets=assets, asset_checks=suite_checks(study), jobs=[refresh_job(study)]
+        assets=[*assets, *comparison_assets(make, guards)],
+        asset_checks=suites,
+        jobs=[refresh_job(study)],
     )

@@ -1,12 +1,16 @@
 """The YAML a user edits: a study, where its rows are, and who answers for it."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
+from dagster._utils.pydantic_yaml import enrich_validation_errors_with_source_position
+from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import Field, model_validator
 
 from dagster_project.sources import AnySource
 from dagster_project.sources.base import KnownEffect
+from hybrid_assets.errors import StudyError
 from hybrid_assets.study import Strict, Study
 
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s:]+@[^@\s:]+\.[^@\s:]+)$")]
@@ -60,3 +64,21 @@ class StudyFile(Study):
     def as_yaml(self) -> str:
         """Write the settings in full, defaults included, as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def read_study_file(file: Path) -> StudyFile:
+    """Read a ``defs.yaml`` that lies anywhere.
+
+    Raises
+    ------
+    StudyError
+        If the file has no ``attributes``.
+    pydantic.ValidationError
+        If they do not make a study; names the file and the line.
+    """
+    parsed = parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
+    positions = parsed.source_position_tree.children.get("attributes")
+    if positions is None:
+        raise StudyError(f"study file {file}: expected the key attributes; got none")
+    with enrich_validation_errors_with_source_position(positions, ["attributes"]):
+        return StudyFile.model_validate(parsed.value["attributes"])

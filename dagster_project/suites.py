@@ -69,7 +69,7 @@ def values_in_range(schema: TableSchema, n_rows: int) -> list["Expectation"]:
         gxe.ExpectColumnValuesToBeInSet(column=column.name, value_set=[0, 1])
         if column.kind is ColumnKind.BINARY
         else gxe.ExpectColumnValuesToBeBetween(
-            column=column.name, min_value=column.minimum, max_value=column.maximum
+            column=column.name, min_value=column.limits[0], max_value=column.limits[1]
         )
         for column in numeric
     ]

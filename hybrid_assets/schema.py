@@ -63,6 +63,13 @@ class ColumnSchema(BaseModel):
             )
         return np.dtype("float64" if self.kind is ColumnKind.CONTINUOUS else "int64")
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Least and greatest number allowed: the seed's, give or take the rounding."""
+        slack = 0.5 * 10.0**-self.decimals if self.decimals is not None else 0.0
+        low = -np.inf if self.minimum is None else self.minimum - slack
+        return low, np.inf if self.maximum is None else self.maximum + slack
+
     def invalid(self, values: pd.Series) -> np.ndarray:
         """Flag values that this column cannot hold.
 
@@ -86,12 +93,8 @@ class ColumnSchema(BaseModel):
         bad = ~np.isfinite(numbers)
         if self.kind is not ColumnKind.CONTINUOUS:
             bad |= ~bad & (np.where(bad, 0.0, numbers) != np.round(np.where(bad, 0.0, numbers)))
-        slack = 0.5 * 10.0**-self.decimals if self.decimals is not None else 0.0
-        if self.minimum is not None:
-            bad |= numbers < self.minimum - slack
-        if self.maximum is not None:
-            bad |= numbers > self.maximum + slack
-        return bad
+        low, high = self.limits
+        return np.asarray(bad | (numbers < low) | (numbers > high))
 
     def cast(self, values: pd.Series) -> pd.Series:
         """Give valid values the canonical dtype (call `invalid` first)."""

@@ -131,6 +131,21 @@ class Warehouse:
         """Return the current content of `asset` as Arrow; raises as `read_table` does."""
         return self._content_and_version(asset)[0]
 
+    def read_versioned(self, asset: str) -> tuple[pd.DataFrame, str]:
+        """Return the current content of `asset` and its data version, read together.
+
+        Raises
+        ------
+        TableNotFound
+            If it was not written yet.
+        CorruptTable
+            If the audit log does not know it.
+        """
+        content, version = self._content_and_version(asset)
+        if version is None:
+            raise _corrupt_tables([_not_logged(table_name(asset))])
+        return content.to_pandas(), version
+
     def table_version(self, asset: str) -> TableVersion:
         """Return the version of `asset` that is stored now; raises as `read_table` does."""
         wait = self._wait()

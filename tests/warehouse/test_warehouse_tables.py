@@ -319,3 +319,10 @@ def test_small_frames_round_trip(
     assert_frame_equal(stored, table, check_exact=True)
     assert shared_warehouse.table_version("seed_table").data_version == recorded.data_version
     assert shared_warehouse.verify_tables() == 1
+
+
+def test_content_and_version_are_read_together(warehouse: Warehouse, origin: Provenance) -> None:
+    written = warehouse.record_table("splits", pd.DataFrame({"x": [1, 2]}), origin)
+    table, version = warehouse.read_versioned("splits")
+    assert table["x"].tolist() == [1, 2]
+    assert version == written.data_version

@@ -1,0 +1,123 @@
+"""All tables of a study side by side: effects, comparison, report."""
+
+import dagster as dg
+import pandas as pd
+from pydantic import TypeAdapter
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetRun
+from dagster_project.assets.evaluation import DCR_EVALUATIONS, PREDICTIVE_SCORES
+from dagster_project.assets.report import report_summary
+from dagster_project.display import small_table
+from dagster_project.truth_columns import exact_effect
+from hybrid_assets.effects import EFFECT_COMMENTS, compared
+from hybrid_assets.fidelity import PredictiveScore
+from hybrid_assets.privacy.dcr import DcrEvaluation
+from hybrid_assets.report.comparison import comparison_rows, flat_comparison
+from hybrid_assets.report.figures import dcr_box_plot
+from hybrid_assets.report.forest_plot import ate_forest_plot
+from hybrid_assets.report.page import study_report_html
+from hybrid_assets.report.summary import ComparisonRow
+
+COMPARISON = TypeAdapter(tuple[ComparisonRow, ...])
+
+
+def comparison_assets(
+    make: AssetFactory, guards: list[dg.AssetCheckSpec]
+) -> list[dg.AssetsDefinition]:
+    """Declare ``ate_estimates``, ``generator_comparison`` and ``study_report``.
+
+    The report tells how the last evaluation of each of `guards` ended.
+    """
+    generators = list(make.study.generators)
+
+    @make.asset(
+        "ate_estimates",
+        deps=[
+            "seed_estimates",
+            *(f"{g}/{t}" for g in generators for t in ("effect_estimates", "hybrid_triplets")),
+        ],
+        kinds={"duckdb"},
+        privacy="derived",
+    )
+    def ate_estimates(run: AssetRun) -> dg.MaterializeResult:
+        """The effect in every table, with the seed's and, where the study is simulated, the truth."""
+        rows = _all_effects(run)
+        drawn = ate_forest_plot(comparison_rows(rows), true_effect=_truth(run))
+        return run.record_table(rows, drawn=drawn, comments=EFFECT_COMMENTS)
+
+    @make.asset(
+        "generator_comparison",
+        deps=[
+            "ate_estimates",
+            *(f"{g}/{t}" for g in generators for t in EVALUATIONS),
+        ],
+        kinds={"duckdb"},
+        privacy="derived",
+    )
+    def generator_comparison(run: AssetRun) -> dg.MaterializeResult:
+        """One line for each table: prediction, effect, distance to people."""
+        rows = _comparison(run)
+        flat = flat_comparison(rows)
+        distances = {row.table: row.dcr for row in rows if row.dcr is not None}
+        return run.record_table(
+            flat,
+            files={"comparison.json": COMPARISON.dump_json(rows)},
+            drawn=dcr_box_plot(distances),
+            metadata={"comparison": small_table(flat[SHOWN])},
+        )
+
+    @make.asset(
+        "study_report",
+        deps=["generator_comparison", "ate_estimates", "propensity_model", "splits"],
+        kinds={"html"},
+        privacy="derived",
+    )
+    def study_report(run: AssetRun) -> dg.MaterializeResult:
+        """One page for people who would rather look: comparison, pictures, checks."""
+        rows = COMPARISON.validate_json(run.files("generator_comparison")["comparison.json"])
+        return run.record_document(study_report_html(report_summary(run, rows, guards)))
+
+    return [ate_estimates, generator_comparison, study_report]
+
+
+EVALUATIONS = ("privacy_evaluation", "fidelity_evaluation")
+SHOWN = [
+    "table_name",
+    "predictive_score",
+    "iptw",
+    "aipw",
+    "tmle",
+    "psi_exact",
+    "difference_to_seed_in_se",
+    "dcr_share",
+]
+
+
+def _truth(run: AssetRun) -> float | None:
+    known = run.study.known_effect
+    return None if known is None else known.effect
+
+
+def _all_effects(run: AssetRun) -> pd.DataFrame:
+    exact = {g: exact_effect(run.table(f"{g}/hybrid_triplets")) for g in run.study.generators}
+    return compared(
+        run.table("seed_estimates"),
+        [run.table(f"{g}/effect_estimates") for g in run.study.generators],
+        psi_exact=exact,
+        true_effect=_truth(run),
+    )
+
+
+def _comparison(run: AssetRun) -> tuple[ComparisonRow, ...]:
+    scores: dict[tuple[str, str], PredictiveScore] = {}
+    distances: dict[tuple[str, str], DcrEvaluation] = {}
+    for g in run.study.generators:
+        privacy = run.files(f"{g}/privacy_evaluation")["distances.json"]
+        fidelity = run.files(f"{g}/fidelity_evaluation")["predictive_scores.json"]
+        found = DCR_EVALUATIONS.validate_json(privacy)
+        distances |= {(g, kind): one for kind, one in found.items()}
+        scores |= {
+            (g, kind): one for kind, one in PREDICTIVE_SCORES.validate_json(fidelity).items()
+        }
+    return comparison_rows(run.table("ate_estimates"), scores, distances)

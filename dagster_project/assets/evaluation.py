@@ -1,0 +1,192 @@
+"""What each generator's tables are worth: privacy, fidelity, effects."""
+
+from typing import Final, Literal
+
+import dagster as dg
+import pandas as pd
+from pydantic import TypeAdapter
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetRun
+from dagster_project.display import small_table
+from dagster_project.truth_columns import PROPENSITY
+from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
+from hybrid_assets.estimators import estimate_ate
+from hybrid_assets.fidelity import PredictiveScore, marginals, train_on_synthetic_test_on_real
+from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
+from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
+from hybrid_assets.schema import TableSchema
+from hybrid_assets.study import Gates
+
+SyntheticKind = Literal["hybrid", "full synthetic"]
+DCR_EVALUATIONS = TypeAdapter(dict[str, DcrEvaluation])
+PREDICTIVE_SCORES = TypeAdapter(dict[str, PredictiveScore])
+HYBRID_W: Final = "hybrid covariates"
+HYBRID: Final = "hybrid"
+FULL: Final = "full synthetic"
+
+
+def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
+    """Declare a generator's ``privacy_``, ``fidelity_evaluation`` and ``effect_estimates``."""
+    tables = [f"{generator}/hybrid_triplets", f"{generator}/full_synthetic"]
+    privacy_asset = f"{generator}/privacy_evaluation"
+    copies = make.check(
+        privacy_asset,
+        "copies",
+        "Synthetic covariate rows equal a training row no more often than unseen people do.",
+        blocking=False,
+    )
+    share = make.check(
+        privacy_asset,
+        "dcr_share",
+        "Synthetic covariate rows are not closer to training people than chance allows.",
+        blocking=False,
+    )
+
+    @make.asset(
+        privacy_asset,
+        deps=["splits", *tables],
+        kinds={"duckdb"},
+        privacy="derived",
+        checks=[copies, share],
+    )
+    def privacy_evaluation(run: AssetRun) -> dg.MaterializeResult:
+        """Distance to the closest record, with what unseen people would give beside it."""
+        found = _distances(run)
+        return run.record_table(
+            _distance_rows(found),
+            files={"distances.json": DCR_EVALUATIONS.dump_json(found)},
+            drawn=dcr_box_plot(found),
+            checks=_privacy_checks(found[HYBRID_W], run.study.gates),
+        )
+
+    @make.asset(
+        f"{generator}/fidelity_evaluation",
+        deps=["splits", *tables],
+        kinds={"duckdb", "scikitlearn"},
+        privacy="derived",
+    )
+    def fidelity_evaluation(run: AssetRun) -> dg.MaterializeResult:
+        """Each column's law against the seed's, and outcomes predicted for unseen people."""
+        rows, scores = _fidelity(run)
+        of_hybrid = rows[rows["table_kind"] == HYBRID]
+        return run.record_table(
+            rows,
+            files={"predictive_scores.json": PREDICTIVE_SCORES.dump_json(scores)},
+            drawn=marginals_plot(of_hybrid),
+            metadata={"predictive_scores": _score_table(scores)},
+        )
+
+    @make.asset(
+        f"{generator}/effect_estimates",
+        deps=["splits", *tables],
+        kinds={"duckdb", "scikitlearn"},
+        privacy="derived",
+    )
+    def effect_estimates(run: AssetRun) -> dg.MaterializeResult:
+        """The effect as an analyst would estimate it from the hybrid and full-synthetic tables."""
+        rows = _effects(run)
+        shown = ["table_name", "estimator", "estimate", "ci_low_adjusted", "ci_high_adjusted"]
+        return run.record_table(
+            rows,
+            comments={name: EFFECT_COMMENTS[name] for name in rows.columns},
+            metadata={"estimates": small_table(rows[shown])},
+        )
+
+    return [privacy_evaluation, fidelity_evaluation, effect_estimates]
+
+
+def _synthetic_tables(run: AssetRun, schema: TableSchema) -> dict[SyntheticKind, pd.DataFrame]:
+    return {
+        HYBRID: run.canonical(f"{run.generator}/hybrid_triplets", schema),
+        FULL: run.canonical(f"{run.generator}/full_synthetic", schema),
+    }
+
+
+def _distances(run: AssetRun) -> dict[str, DcrEvaluation]:
+    """Compare at the digits that are shown: a rounded copy is a copy."""
+    schema = run.schema()
+    train, holdout = (schema.rounded(run.part(part, schema)) for part in ("train", "holdout"))
+    tables = _synthetic_tables(run, schema)
+    return {
+        HYBRID_W: evaluate_dcr(tables[HYBRID], train, holdout, schema.covariates),
+        HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema),
+        FULL: evaluate_dcr(tables[FULL], train, holdout, schema),
+    }
+
+
+def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:
+    flat = pd.json_normalize(DCR_EVALUATIONS.dump_python(found), sep=".").T[0]
+    parts = [str(name).split(".", 1) for name in flat.index]
+    return pd.DataFrame(
+        {
+            "table_kind": [kind for kind, _ in parts],
+            "measure": [measure for _, measure in parts],
+            "value": flat.to_numpy(dtype=float),
+        }
+    )
+
+
+def _privacy_checks(found: DcrEvaluation, gates: Gates) -> list[dg.AssetCheckResult]:
+    return [
+        dg.AssetCheckResult(
+            check_name="copies",
+            passed=bool(found.excess_copy_share <= gates.max_excess_copies),
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={
+                "copies_share": found.n_copies_in_train / found.n_synthetic,
+                "holdout_copies_share": found.n_holdout_copies_in_train / found.n_holdout,
+                "largest_excess": gates.max_excess_copies,
+            },
+        ),
+        dg.AssetCheckResult(
+            check_name="dcr_share",
+            passed=bool(abs(found.share.z) <= gates.max_dcr_share_z),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={
+                "share": found.share.value,
+                "expected": found.share.expected,
+                "standard_error": found.share.standard_error,
+                "z": found.share.z,
+                "largest_z": gates.max_dcr_share_z,
+            },
+        ),
+    ]
+
+
+def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore]]:
+    schema = run.schema()
+    train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
+    rows, scores = [], {}
+    for kind, table in _synthetic_tables(run, schema).items():
+        rows.append(marginals(train, holdout, table, schema).assign(table_kind=kind))
+        scores[kind] = train_on_synthetic_test_on_real(
+            table, train, holdout, schema=schema, rng=run.rng
+        )
+    return pd.concat(rows, ignore_index=True), scores
+
+
+def _score_table(scores: dict[str, PredictiveScore]) -> dg.MarkdownMetadataValue:
+    rows = [{"table": kind, **PREDICTIVE_SCORES.dump_python({kind: score})[kind]}
+            for kind, score in scores.items()]  # fmt: skip
+    return small_table(pd.DataFrame(rows))
+
+
+def _effects(run: AssetRun) -> pd.DataFrame:
+    """Estimate as an analyst would who knows how treatment was drawn, where it was by design."""
+    study, schema = run.study, run.schema()
+    n_seed = len(run.part("seed", schema))
+    by_design: dict[SyntheticKind, float | None] = {HYBRID: _hybrid_probability(run), FULL: None}
+    rows = []
+    for kind, table in _synthetic_tables(run, schema).items():
+        rng = study.random_generator(f"{run.asset}/{kind}")
+        found = estimate_ate(table, schema, study.nuisance, rng, by_design[kind])
+        asked = {word: found[word] for word in study.estimators}
+        rows.append(effect_rows(asked, kind=kind, generator=run.generator, n_seed=n_seed))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _hybrid_probability(run: AssetRun) -> float | None:
+    if run.study.assignment == "randomised":
+        return float(run.table(f"{run.generator}/hybrid_triplets")[PROPENSITY].iloc[0])
+    return run.study.known_propensity

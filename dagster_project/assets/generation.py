@@ -1,0 +1,170 @@
+"""From a fitted generator to hybrid triplets, and the generator alone beside them."""
+
+from dataclasses import asdict
+
+import dagster as dg
+import pandas as pd
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetRun, asset_key
+from dagster_project.display import columns_from, comments_of, small_table
+from dagster_project.study_file import StudyFile
+from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
+from hybrid_assets.effects import seed_tmle
+from hybrid_assets.fidelity import effect_drift
+from hybrid_assets.generators import GENERATORS, CovariateGenerator, DrawReport, draw_valid
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings, HybridTable, hybrid_triplets
+from hybrid_assets.nuisance import OutcomeModel, PropensityModel
+from hybrid_assets.report.figures import learning_curve_plot
+from hybrid_assets.schema import TableSchema
+
+KINDS = {"bootstrap": "python", "cart": "scikitlearn", "gan": "pytorch", "llm": "huggingface"}
+GPU_KINDS = ("gan", "llm")
+
+
+def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
+    """Declare one generator's branch, from its fit to its two synthetic tables."""
+    kind = make.study.generators[generator].kind
+    pool = "gpu" if kind in GPU_KINDS else None
+    fitted, covariates, triplets, full = (
+        f"{generator}/{name}"
+        for name in ("fitted_generator", "synthetic_covariates", "hybrid_triplets", "full_synthetic")
+    )
+    drift = make.check(
+        triplets,
+        "effect_drift",
+        "The hybrid population's exact effect is the seed's TMLE.",
+        blocking=True,
+    )
+
+    @make.asset(fitted, deps=["splits"], kinds={KINDS[kind]}, privacy="confidential", pool=pool)
+    def fitted_generator(run: AssetRun) -> dg.MaterializeResult:
+        """The generator, fitted to the training rows' covariates."""
+        schema = run.schema()
+        model = _fit(run, schema.covariates)
+        return run.record_model(model.to_files(), drawn=_learning_curve(model))
+
+    @make.asset(
+        covariates,
+        deps=["splits", fitted],
+        kinds={"duckdb", KINDS[kind]},
+        privacy="derived",
+        pool=pool,
+    )
+    def synthetic_covariates(run: AssetRun) -> dg.MaterializeResult:
+        """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
+        schema = run.schema().covariates
+        settings = run.study.generators[generator]
+        model = GENERATORS[kind].from_files(run.files(fitted), settings, schema)
+        table, report = draw_valid(model, schema, run.study.n_synthetic, run.rng)
+        return run.record_table(
+            schema.stored(table),
+            comments=comments_of(schema),
+            metadata={**_yield(report), **_lineage(run.study, schema.names, "splits")},
+        )
+
+    @make.asset(
+        triplets,
+        deps=[covariates, "propensity_model", "outcome_model", "seed_estimates", "splits"],
+        kinds={"duckdb"},
+        privacy="derived",
+        checks=[drift],
+    )
+    def hybrid(run: AssetRun) -> dg.MaterializeResult:
+        """Covariates, then treatment from its own model, then the outcome, targeted to the seed."""
+        schema = run.schema()
+        made = _hybrid(run, schema, covariates)
+        return run.record_table(
+            with_truth(made, schema.stored(made.table)),
+            comments={**comments_of(schema), **TRUTH_COMMENTS},
+            metadata={
+                **_hybrid_metadata(made),
+                **_lineage(run.study, schema.covariate_names, covariates),
+            },
+            checks=[_drift(run, made)],
+        )
+
+    @make.asset(full, deps=["splits"], kinds={"duckdb", KINDS[kind]}, privacy="derived", pool=pool)
+    def full_synthetic(run: AssetRun) -> dg.MaterializeResult:
+        """The generator alone, treatment and outcome included: the baseline that loses the effect."""
+        schema = run.schema()
+        model = _fit(run, schema)
+        rng = run.study.random_generator(f"{full}/rows")
+        table, report = draw_valid(model, schema, run.study.n_synthetic, rng)
+        return run.record_table(
+            schema.stored(table),
+            files=model.to_files(),
+            comments=comments_of(schema),
+            drawn=_learning_curve(model),
+            metadata={**_yield(report), **_lineage(run.study, schema.names, "splits")},
+        )
+
+    return [fitted_generator, synthetic_covariates, hybrid, full_synthetic]
+
+
+def _fit(run: AssetRun, schema: TableSchema) -> CovariateGenerator:
+    """Fit to training rows at the digits that may be shown."""
+    train = run.part("train", run.schema())
+    settings = run.study.generators[run.generator]
+    generator = GENERATORS[settings.kind](settings)
+    return generator.fit(schema.rounded(train[schema.names]), schema, run.rng)
+
+
+def _learning_curve(model: CovariateGenerator) -> bytes | None:
+    return None if model.learning_curve_ is None else learning_curve_plot(model.learning_curve_)
+
+
+def _yield(report: DrawReport) -> dict[str, object]:
+    return {
+        "rows_drawn": report.n_drawn,
+        "rows_dropped": report.n_dropped,
+        "valid_share": round(report.valid_share, 6),
+        "violations_by_column": report.dropped_by_column,
+    }
+
+
+def _lineage(study: StudyFile, names: list[str], upstream: str) -> dict[str, object]:
+    key = asset_key(study, upstream)
+    return {"dagster/column_lineage": columns_from({name: {key: [name]} for name in names})}
+
+
+def _hybrid(run: AssetRun, schema: TableSchema, covariates: str) -> HybridTable:
+    target = seed_tmle(run.table("seed_estimates"))
+    models = GeneratingModels(
+        propensity=PropensityModel.from_files(run.files("propensity_model"), schema),
+        outcome=OutcomeModel.from_files(run.files("outcome_model"), schema),
+        mean_treated=float(target["mean_treated"]),
+        mean_control=float(target["mean_control"]),
+    )
+    settings = HybridSettings(assignment=run.study.assignment)
+    rows = run.canonical(covariates, schema.covariates)
+    return hybrid_triplets(rows, models, settings=settings, rng=run.rng)
+
+
+def _hybrid_metadata(made: HybridTable) -> dict[str, object]:
+    calibration = pd.Series(asdict(made.calibration)) if made.calibration else pd.Series()
+    shown = pd.DataFrame({"calibration": calibration.index, "value": calibration.to_numpy()})
+    return {
+        "assignment": made.assignment,
+        "psi_exact": made.true_ate,
+        "outcomes_at_bounds_share": made.bounded_share,
+        "calibration": small_table(shown),
+    }
+
+
+def _drift(run: AssetRun, made: HybridTable) -> dg.AssetCheckResult:
+    target = seed_tmle(run.table("seed_estimates"))
+    drift = effect_drift(
+        made.true_ate, float(target["estimate"]), float(target["standard_error"])
+    )
+    return dg.AssetCheckResult(
+        check_name="effect_drift",
+        passed=drift <= run.study.gates.max_effect_drift,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "psi_exact": made.true_ate,
+            "seed_tmle": float(target["estimate"]),
+            "drift_in_standard_errors": drift,
+            "largest_drift": run.study.gates.max_effect_drift,
+        },
+    )

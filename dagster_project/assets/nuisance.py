@@ -1,0 +1,141 @@
+"""Propensity and outcome models that generate rows, and the seed's own effect."""
+
+import dagster as dg
+import pandas as pd
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetRun
+from dagster_project.display import small_table
+from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows, seed_tmle
+from hybrid_assets.estimators import estimate_ate
+from hybrid_assets.nuisance import CrossFit, cross_fit_draws
+from hybrid_assets.nuisance.outcome_model import fit_outcome_model
+from hybrid_assets.nuisance.propensity_model import fit_propensity_model
+from hybrid_assets.nuisance.stacking import Stack
+from hybrid_assets.positivity import OverlapDiagnostics, overlap
+from hybrid_assets.report.figures import overlap_plot
+from hybrid_assets.schema import TableSchema
+
+
+def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
+    """Declare ``propensity_model``, ``outcome_model`` and ``seed_estimates``."""
+    positivity = make.check(
+        "propensity_model",
+        "positivity",
+        "Few enough people whose treatment was all but certain: beyond that share the effect "
+        "rests on extrapolation.",
+        blocking=False,
+    )
+
+    @make.asset(
+        "propensity_model",
+        deps=["splits"],
+        kinds={"scikitlearn"},
+        privacy="confidential",
+        checks=[positivity],
+    )
+    def propensity_model(run: AssetRun) -> dg.MaterializeResult:
+        """P(treatment | covariates): the design's coin, or a stack fitted to the training rows."""
+        schema, train, fits = _cross_fits(run)
+        model = fit_propensity_model(train, schema, run.study.nuisance, fits)
+        found = overlap(fits[0].propensity_unbounded, fits[0].treatment, train, schema)
+        return run.record_model(
+            model.to_files(),
+            drawn=overlap_plot(fits[0].propensity_unbounded, fits[0].treatment, bound=found.bound),
+            metadata=_overlap_metadata(found),
+            checks=[_positivity(found, run.study.gates.max_extreme_share)],
+        )
+
+    @make.asset("outcome_model", deps=["splits"], kinds={"scikitlearn"}, privacy="confidential")
+    def outcome_model(run: AssetRun) -> dg.MaterializeResult:
+        """E[outcome | treatment, covariates], one stack for each arm, and the spread around it."""
+        schema, train, fits = _cross_fits(run)
+        model = fit_outcome_model(train, schema, run.study.nuisance, fits)
+        stacks = [fit.outcome_stack for fit in fits]
+        return run.record_model(model.to_files(), metadata={"stack": _stack_table(stacks)})
+
+    @make.asset("seed_estimates", deps=["splits"], kinds={"duckdb"}, privacy="derived")
+    def seed_estimates(run: AssetRun) -> dg.MaterializeResult:
+        """The study's own effect: what every hybrid table must keep."""
+        rows = _seed_effects(run)
+        target = seed_tmle(rows)
+        return run.record_table(
+            rows,
+            comments={name: EFFECT_COMMENTS[name] for name in rows.columns},
+            metadata={
+                "estimates": small_table(rows[SHOWN]),
+                "tmle": float(target["estimate"]),
+                "tmle_standard_error": float(target["standard_error"]),
+            },
+        )
+
+    return [propensity_model, outcome_model, seed_estimates]
+
+
+SHOWN = ["nuisances", "estimator", "estimate", "standard_error", "ci_low", "ci_high", "n_rows"]
+
+
+def _cross_fits(run: AssetRun) -> tuple[TableSchema, pd.DataFrame, tuple[CrossFit, ...]]:
+    """Cross-fit the training rows; both models use the same folds."""
+    study, schema = run.study, run.schema()
+    train = run.part("train", schema)
+    rng = study.random_generator("nuisance_models")
+    return (
+        schema,
+        train,
+        cross_fit_draws(train, schema, study.nuisance, rng, study.known_propensity),
+    )
+
+
+def _stack_table(stacks: list[Stack]) -> dg.MarkdownMetadataValue:
+    """Show what each learner weighs and loses, averaged over the fold draws."""
+    shown = {
+        "weight": pd.DataFrame([stack.weights for stack in stacks]).mean(),
+        "out-of-fold loss": pd.DataFrame([stack.losses for stack in stacks]).mean(),
+    }
+    return small_table(pd.DataFrame(shown).rename_axis("learner").reset_index())
+
+
+def _seed_effects(run: AssetRun) -> pd.DataFrame:
+    study, schema = run.study, run.schema()
+    seed = run.part("seed", schema)
+    known = study.known_propensity
+    stacked = estimate_ate(seed, schema, study.nuisance, run.rng, known)
+    rows = [effect_rows(_asked(stacked, study.estimators), kind="seed")]
+    if study.reference_model is not None:
+        book = estimate_ate(seed, schema, study.reference_model, run.rng, known)
+        asked = _asked(book, study.estimators)
+        rows.append(effect_rows(asked, kind="seed", nuisances="parametric"))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _asked(estimates: dict, words: tuple[str, ...]) -> dict:  # type: ignore[type-arg]
+    return {word: estimates[word] for word in words}
+
+
+def _overlap_metadata(found: OverlapDiagnostics) -> dict[str, object]:
+    quantiles = pd.DataFrame(
+        {"share": found.propensity_quantiles.keys(), "g": found.propensity_quantiles.values()}
+    )
+    inner = quantiles[quantiles["share"].between(0.05, 0.95)]
+    return {
+        "propensity_quantiles": small_table(inner),
+        "balance": small_table(found.balance),
+        "effective_sample_size_treated": found.ess_treated,
+        "effective_sample_size_control": found.ess_control,
+    }
+
+
+def _positivity(found: OverlapDiagnostics, largest_share: float) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="positivity",
+        passed=found.share_extreme <= largest_share,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "share_extreme": found.share_extreme,
+            "extreme_beyond": found.extreme_threshold,
+            "clipped_share": found.clipped_share,
+            "clipped_at": found.bound,
+            "largest_share_extreme": largest_share,
+        },
+    )

@@ -1,0 +1,121 @@
+"""What the report of a study says, gathered from its results."""
+
+from collections.abc import Iterator, Sequence
+
+import dagster as dg
+
+from dagster_project.asset_run import AssetRun
+from dagster_project.suites import SUITE
+from hybrid_assets.report.summary import CheckResult, ComparisonRow, Picture, ReportSummary
+
+CAPTIONS = {
+    "ate_estimates": (
+        "Effect estimates",
+        "Thick: 95 % interval as if every row were a person; thin: adjusted for the people behind "
+        "a synthetic table. Diamonds are the exact effects of hybrid tables. Lines: the seed's "
+        "TMLE and, where the study is simulated, the truth.",
+    ),
+    "generator_comparison": (
+        "Distance to the closest record",
+        "Boxes are quartiles, whiskers end at 5 and 95 %. The grey box is what people whom the "
+        "generator never saw give: synthetic rows well below it are too close to the training rows.",
+    ),
+    "propensity_model": (
+        "Overlap",
+        "How likely treatment was for the treated (above) and the controls (below). Where only one "
+        "side has people, the effect rests on extrapolation. Groups of under 10 are merged.",
+    ),
+}
+
+
+def report_summary(
+    run: AssetRun, rows: tuple[ComparisonRow, ...], guards: Sequence[dg.AssetCheckSpec]
+) -> ReportSummary:
+    """Gather everything the page shows; every number was stored by an asset before."""
+    study = run.study
+    parts = run.table("splits")["__split"].value_counts()
+    known = study.known_effect
+    return ReportSummary(
+        study=study.name,
+        title=study.title,
+        description=study.description,
+        design=study.design.kind,
+        assignment=study.assignment,
+        n_rows=int(parts.sum() if study.holdout.source is None else parts["train"]),
+        n_holdout=int(parts["holdout"]),
+        n_synthetic=study.n_synthetic,
+        study_hash=study.content_hash,
+        random_seed=study.random_seed,
+        rows=rows,
+        true_effect=known.effect if known else None,
+        true_effect_se=known.standard_error if known else None,
+        pictures=tuple(_pictures(run)),
+        notes=_notes(run),
+        checks=tuple(_checks(run, guards)),
+    )
+
+
+def _pictures(run: AssetRun) -> Iterator[Picture]:
+    for asset, (title, caption) in CAPTIONS.items():
+        if png := run.picture(asset):
+            yield Picture(title, caption, png)
+    for generator in run.study.generators:
+        if png := run.picture(f"{generator}/fidelity_evaluation"):
+            yield Picture(
+                f"Column laws: {generator}",
+                "Distance of each column's law in the hybrid table to the training rows', beside "
+                "what unseen people give by chance (0 is the same law).",
+                png,
+            )
+        if (png := _learning_curve(run, generator)) is not None:
+            yield Picture(f"Learning curve: {generator}", "Loss by training step.", png)
+
+
+def _learning_curve(run: AssetRun, generator: str) -> bytes | None:
+    return run.picture(f"{generator}/fitted_generator")
+
+
+def _notes(run: AssetRun) -> tuple[str, ...]:
+    notes = [
+        "A full synthetic table comes from the generator alone, treatment and outcome included. "
+        "It is shown as the baseline that loses the effect."
+    ]
+    if "bootstrap" in {settings.kind for settings in run.study.generators.values()}:
+        notes.append(
+            "The bootstrap's covariates are real people's: it is the ceiling of fidelity and the "
+            "leak that the copy check must find. It is never for release."
+        )
+    return tuple(notes)
+
+
+def _checks(run: AssetRun, guards: Sequence[dg.AssetCheckSpec]) -> Iterator[CheckResult]:
+    """Tell every check of its own, and the data suites in one line unless one failed."""
+    outcomes = [(spec, _last_outcome(run, spec)) for spec in guards]
+    suites = [(spec, passed) for spec, passed in outcomes if spec.name in SUITE]
+    n_passed = sum(passed is True for _, passed in suites)
+    yield CheckResult(
+        name="data suites",
+        passed=n_passed == len(suites),
+        severity="blocking",
+        explanation=f"{n_passed} of {len(suites)} rules on columns, types, ranges and levels of "
+        "the seed and the synthetic tables are met.",
+    )
+    for spec, passed in outcomes:
+        if spec.name not in SUITE or passed is not True:
+            asset = "/".join(spec.asset_key.path[1:])
+            yield CheckResult(
+                name=f"{asset}: {spec.name}",
+                passed=passed is True,
+                severity="blocking" if spec.blocking else "warning",
+                explanation=(spec.description or "") + ("" if passed is not None else NOT_RUN),
+            )
+
+
+NOT_RUN = " (Not evaluated yet.)"
+
+
+def _last_outcome(run: AssetRun, spec: dg.AssetCheckSpec) -> bool | None:
+    record = run.instance.get_latest_asset_check_evaluation_record(spec.key)
+    if record is None or record.evaluation is None:
+        return None
+    return bool(record.evaluation.passed)

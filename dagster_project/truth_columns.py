@@ -1,0 +1,36 @@
+"""What a hybrid table knows about itself: kept in the warehouse, never in a release."""
+
+from typing import Final
+
+import pandas as pd
+
+from hybrid_assets.hybrid import HybridTable
+
+PROPENSITY: Final = "__propensity"
+OUTCOME_CONTROL: Final = "__outcome_control"
+OUTCOME_TREATED: Final = "__outcome_treated"
+CATE: Final = "__cate"
+
+TRUTH_COMMENTS = {
+    PROPENSITY: "probability that the row's treatment was drawn with",
+    OUTCOME_CONTROL: "true mean outcome of the row under control",
+    OUTCOME_TREATED: "true mean outcome of the row under treatment",
+    CATE: "true effect given the row's covariates",
+}
+
+
+def with_truth(hybrid: HybridTable, stored: pd.DataFrame) -> pd.DataFrame:
+    """Set the truth columns beside the stored triplets."""
+    return stored.assign(
+        **{
+            PROPENSITY: hybrid.propensity,
+            OUTCOME_CONTROL: hybrid.outcome_control,
+            OUTCOME_TREATED: hybrid.outcome_treated,
+            CATE: hybrid.cate,
+        }
+    )
+
+
+def exact_effect(stored: pd.DataFrame) -> float:
+    """Give the effect of a hybrid population by construction."""
+    return float(stored[OUTCOME_TREATED].mean() - stored[OUTCOME_CONTROL].mean())
