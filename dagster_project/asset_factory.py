@@ -72,7 +72,7 @@ class AssetFactory:
             )
             def materialize(context: dg.AssetExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
                 run = AssetRun(
-                    self.study, self.folder, name, storage, context.run_id, context.instance
+                    self.study, self.folder, name, storage, context.run.run_id, context.instance
                 )
                 try:
                     return body(run)

@@ -19,8 +19,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-LEAST_WIDTH = 124
-console = Console(width=None if sys.stdout.isatty() else LEAST_WIDTH)
+LEAST_WIDTH = 112
+console = Console()
+console.width = max(console.width, LEAST_WIDTH)
 WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 from dagster_project.resources import StorageResource, hybrid_home
 
 
-EFFECTS = ("IPTW", "AIPW", "TMLE", "95 % interval", "exact", "SEs off")
-DISTANCES = ("copies", "DCR share")
+EFFECTS = ("TMLE", "95 % interval", "exact", "SEs off")
+DISTANCES = ("copies",)
 LEGEND = (
     "SEs off: distance to the seed's TMLE in its standard errors (of the exact effect for a "
     "hybrid). Intervals of synthetic tables are widened by √(1 + rows/seed rows)."
@@ -38,8 +38,6 @@ def _cells(row: pd.Series, *, has_truth: bool) -> list[str]:
         row["table_name"],
         f"{row['n_rows']:,}",
         _number(row["predictive_score"], 3),
-        _number(row.get("iptw"), 4),
-        _number(row.get("aipw"), 4),
         _number(row["tmle"], 4),
         f"{row['tmle_ci_low']:.3f} to {row['tmle_ci_high']:.3f}",
         _number(row["psi_exact"], 6),
@@ -47,8 +45,8 @@ def _cells(row: pd.Series, *, has_truth: bool) -> list[str]:
     ]
     if has_truth:
         cells.append(_number(row["difference_to_truth"], 4))
-    copies, share = row["copies_share"], row["dcr_share"]
-    return [*cells, "" if pd.isna(copies) else f"{copies:.1%}", _number(share, 3)]
+    copies = row["copies_share"]
+    return [*cells, "" if pd.isna(copies) else f"{copies:.1%}"]
 
 
 def _number(value: float | None, decimals: int) -> str:

@@ -86,9 +86,7 @@ class ColumnSchema(BaseModel):
         """
         if self.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
             allowed = {str(level) for level in self.levels or ()}
-            return ~values.astype(object).map(str).isin(allowed).to_numpy() | (
-                values.isna().to_numpy()
-            )
+            return np.asarray(~level_words(values).isin(allowed) | values.isna())
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         bad = ~np.isfinite(numbers)
         if self.kind is not ColumnKind.CONTINUOUS:
@@ -100,9 +98,17 @@ class ColumnSchema(BaseModel):
         """Give valid values the canonical dtype (call `invalid` first)."""
         if self.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
             by_word = {str(level): level for level in self.levels or ()}
-            return values.astype(object).map(lambda v: by_word[str(v)]).astype(self.dtype)
+            return level_words(values).map(by_word).astype(self.dtype)
         numbers = pd.to_numeric(values).astype("float64")
         return numbers if self.kind is ColumnKind.CONTINUOUS else numbers.round().astype("int64")
+
+
+def level_words(values: pd.Series) -> pd.Series:
+    """Write levels as text, so that 1, 1.0 and "1" are the same level; missing stays apart."""
+    if pd.api.types.is_float_dtype(values):
+        whole = values.dropna() % 1 == 0
+        values = values.astype("Int64") if whole.all() else values
+    return values.astype(object).map(str)
 
 
 class TableSchema(BaseModel):

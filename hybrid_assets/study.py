@@ -7,10 +7,21 @@ import json
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from hybrid_assets.estimators import ESTIMATORS
-from hybrid_assets.generators import GENERATORS, AnyGeneratorSettings
+from hybrid_assets.generators import (
+    GENERATORS,
+    AnyGeneratorSettings,
+    UndecidedGeneratorSettings,
+)
 from hybrid_assets.nuisance import NuisanceSettings, ParametricSettings
 from hybrid_assets.schema import ColumnKind, Level
 
@@ -93,6 +104,34 @@ class Gates(Strict):
     max_dcr_share_z: float = Field(default=2.58, gt=0.0)
 
 
+def named_settings(value: Any) -> Any:
+    """Turn a list of names into names with default settings; so too a name with nothing."""
+    if isinstance(value, (list, tuple)):
+        repeated = sorted({str(name) for name in value if value.count(name) > 1})
+        if repeated:
+            raise ValueError(f"named more than once: {repeated}")
+        return {name: {} for name in value}
+    if isinstance(value, dict):
+        return {name: {} if settings is None else settings for name, settings in value.items()}
+    return value
+
+
+def generators_by_name(value: Any) -> Any:
+    """Give each generator its kind, by default the name it carries."""
+    named = named_settings(value)
+    if not isinstance(named, dict):
+        return named
+    for name, settings in named.items():
+        if not (isinstance(name, str) and name.isidentifier() and name == name.lower()):
+            raise ValueError(f"generator name {name!r}: expected a lower-case word")
+        if isinstance(settings, dict):
+            named[name] = {"kind": name, **settings}
+            if named[name]["kind"] not in GENERATORS:
+                known = ", ".join(GENERATORS)
+                raise ValueError(f"unknown generator {named[name]['kind']!r}; known: {known}")
+    return named
+
+
 class Study(Strict):
     """Everything about a study but where its rows are.
 
@@ -122,7 +161,13 @@ class Study(Strict):
     description: str = ""
     treatment: str
     outcome: str
-    covariates: dict[str, CovariateSettings] | None = None
+    covariates: Annotated[
+        dict[str, CovariateSettings] | None,
+        BeforeValidator(
+            named_settings,
+            json_schema_input_type=dict[str, CovariateSettings | None] | list[str] | None,
+        ),
+    ] = None
     identifiers: tuple[str, ...] = ()
     missing: MissingPolicy = "refuse"
     outcome_decimals: int | None = Field(default=None, ge=0, le=12)
@@ -130,43 +175,18 @@ class Study(Strict):
     nuisance: NuisanceSettings = NuisanceSettings()
     reference_model: ParametricSettings | None = None
     estimators: tuple[str, ...] = tuple(ESTIMATORS)
-    generators: dict[str, AnyGeneratorSettings] = Field(min_length=1)
+    generators: Annotated[
+        dict[str, AnyGeneratorSettings],
+        BeforeValidator(
+            generators_by_name,
+            json_schema_input_type=dict[str, UndecidedGeneratorSettings | None]
+            | list[Literal[tuple(GENERATORS)]],  # type: ignore[valid-type]
+        ),
+    ] = Field(min_length=1)
     assignment: Literal["observed", "randomised"] = "observed"
     n_synthetic: int = Field(default=50_000, ge=100, le=10_000_000)
     gates: Gates = Gates()
     random_seed: int = Field(ge=0, lt=2**63)
-
-    @field_validator("covariates", mode="before")
-    @classmethod
-    def _names_may_come_as_a_list(cls, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            repeated = {name for name in value if value.count(name) > 1}
-            if repeated:
-                raise ValueError(f"covariates named more than once: {sorted(repeated)}")
-            return {name: {} for name in value}
-        if isinstance(value, dict):
-            return {name: {} if settings is None else settings for name, settings in value.items()}
-        return value
-
-    @field_validator("generators", mode="before")
-    @classmethod
-    def _kind_defaults_to_the_name(cls, value: Any) -> Any:
-        if isinstance(value, (list, tuple)):
-            value = {name: {} for name in value}
-        if not isinstance(value, dict):
-            return value
-        named = {}
-        for name, settings in value.items():
-            if not (isinstance(name, str) and name.isidentifier() and name == name.lower()):
-                raise ValueError(f"generator name {name!r}: expected a lower-case word")
-            settings = {} if settings is None else settings
-            if isinstance(settings, dict):
-                settings = {"kind": name, **settings}
-                if settings["kind"] not in GENERATORS:
-                    known = ", ".join(GENERATORS)
-                    raise ValueError(f"unknown generator {settings['kind']!r}; known: {known}")
-            named[name] = settings
-        return named
 
     @field_validator("estimators")
     @classmethod

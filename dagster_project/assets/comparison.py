@@ -6,7 +6,13 @@ from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetRun
-from dagster_project.assets.evaluation import DCR_EVALUATIONS, PREDICTIVE_SCORES
+from dagster_project.assets.evaluation import (
+    DCR_EVALUATIONS,
+    FULL,
+    HYBRID,
+    HYBRID_W,
+    PREDICTIVE_SCORES,
+)
 from dagster_project.assets.report import report_summary
 from dagster_project.display import small_table
 from dagster_project.truth_columns import exact_effect
@@ -116,7 +122,7 @@ def _comparison(run: AssetRun) -> tuple[ComparisonRow, ...]:
         privacy = run.files(f"{g}/privacy_evaluation")["distances.json"]
         fidelity = run.files(f"{g}/fidelity_evaluation")["predictive_scores.json"]
         found = DCR_EVALUATIONS.validate_json(privacy)
-        distances |= {(g, kind): one for kind, one in found.items()}
+        distances |= {(g, HYBRID): found[HYBRID_W], (g, FULL): found[FULL]}
         scores |= {
             (g, kind): one for kind, one in PREDICTIVE_SCORES.validate_json(fidelity).items()
         }

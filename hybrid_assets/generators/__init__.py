@@ -23,10 +23,10 @@ GENERATORS: dict[str, type[CovariateGenerator]] = {
     "llm": LlmGenerator,
 }
 
-AnyGeneratorSettings = Annotated[
-    Union[tuple(g.settings_class for g in GENERATORS.values())],  # type: ignore[valid-type] # noqa: UP007
-    Field(discriminator="kind"),
+UndecidedGeneratorSettings = Union[  # type: ignore[valid-type] # noqa: UP007
+    tuple(generator.settings_class for generator in GENERATORS.values())
 ]
+AnyGeneratorSettings = Annotated[UndecidedGeneratorSettings, Field(discriminator="kind")]
 
 __all__ = [
     "GENERATORS",
@@ -34,6 +34,7 @@ __all__ = [
     "CovariateGenerator",
     "DrawReport",
     "GeneratorSettings",
+    "UndecidedGeneratorSettings",
     "draw_valid",
     "require_complete",
 ]

@@ -47,7 +47,7 @@ def ate_forest_plot(
     Parameters
     ----------
     rows : sequence of ComparisonRow
-        The seed's, if there is one, also gives the line of its main estimate.
+        The first of the seed, if there is one, also gives the line of its main estimate.
     true_effect : float, optional
         Drawn as a line.
     main_estimator : str
@@ -90,11 +90,11 @@ def _draw_lines(
     axes.axvline(0, color=GREY, linewidth=0.8)
     if true_effect is not None:
         axes.axvline(true_effect, color=RED, linewidth=1.4, label="true effect")
-    for row in rows:
-        if row.kind == "seed" and main_estimator in row.estimates:
-            estimate = row.estimates[main_estimator].estimate
-            label = f"seed ({main_estimator.replace('_', ' ')})"
-            axes.axvline(estimate, color=BLACK, linestyle=":", linewidth=1.4, label=label)
+    seed = next((r for r in rows if r.kind == "seed" and main_estimator in r.estimates), None)
+    if seed is not None:
+        estimate = seed.estimates[main_estimator].estimate
+        label = f"seed ({main_estimator.replace('_', ' ')})"
+        axes.axvline(estimate, color=BLACK, linestyle=":", linewidth=1.4, label=label)
 
 
 def _draw_interval(axes: Axes, at: int, interval: EffectInterval, colour: str) -> None:

@@ -56,6 +56,7 @@ class ComparisonRow:
         Distance of the main estimate (of `psi_exact`, for a hybrid table) to
         the seed's, in the seed's standard errors.
     dcr : DcrEvaluation or None
+        Over the covariates for a hybrid table, over all columns otherwise.
     """
 
     table: str

@@ -69,7 +69,7 @@ def test_design_is_the_published_table_and_knows_its_effect(tmp_path: Path) -> N
     [
         ({"kind": "csv", "path": "none.csv"}, None, "csv: expected a file at .*none.csv"),
         ({"kind": "csv", "path": "f"}, b"", "expected a header line of UTF-8 text"),
-        ({"kind": "csv", "path": "f"}, b"w,A\n1,2,3\n\xff\n", "got lines that do not parse"),
+        ({"kind": "csv", "path": "f"}, b"w,A\n" + b"1,2\n" * 9000 + b"\xff,1\n", "got lines that do not parse"),
         ({"kind": "parquet", "path": "none"}, None, "parquet: expected a file"),
         ({"kind": "parquet", "path": "f"}, b"PAR?", "expected a Parquet file at"),
         ({"kind": "duckdb", "path": "none", "table": "t"}, None, "duckdb: expected a file"),

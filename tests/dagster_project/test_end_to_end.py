@@ -1,0 +1,140 @@
+"""A study through the real multiprocess executor, as `hybrid run` starts it."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from hybrid_assets.designs import DESIGNS
+from warehouse import Warehouse
+
+CANARY_NUMBER = 7351.4242
+CANARY_WORD = "canary-"
+
+STUDY = {
+    "name": "canary",
+    "title": "A study whose cells must not be found outside the warehouse",
+    "owners": ["team:privacy"],
+    "source": {"kind": "csv", "path": "seed.csv"},
+    "treatment": "A",
+    "outcome": "Y",
+    "identifiers": ["patient"],
+    "design": {"kind": "trial", "probability": 0.5},
+    "assignment": "randomised",
+    "nuisance": {"n_fold_draws": 1, "outcome_library": ["linear"]},
+    "generators": {
+        "bootstrap": {},
+        "cart": {},
+        "gan": {"steps": 20},
+        "llm": {"steps": 30},
+    },
+    "n_synthetic": 300,
+    "random_seed": 11,
+}
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    home: Path
+    printed: str
+    returncode: int
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    folder = tmp_path_factory.mktemp("studies")
+    seed = DESIGNS["paper1_trial"](400, 5)
+    seed = seed.assign(
+        W4=np.round(seed["W4"], 4) + CANARY_NUMBER,
+        patient=[f"{CANARY_WORD}{i:04d}" for i in range(len(seed))],
+    )
+    (folder / "canary").mkdir()
+    seed.to_csv(folder / "canary" / "seed.csv", index=False)
+    study = {"type": "dagster_project.component.StudyComponent", "attributes": STUDY}
+    (folder / "canary" / "defs.yaml").write_text(yaml.safe_dump(study))
+    home = folder / "home"
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster_project.command_line", "run", "canary"],
+        env={**os.environ, "HYBRID_HOME": str(home), "HYBRID_STUDIES": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    return FinishedRun(home, done.stdout + done.stderr, done.returncode)
+
+
+@pytest.fixture(scope="module")
+def warehouse(finished: FinishedRun) -> Warehouse:
+    assert finished.returncode == 0, finished.printed
+    return Warehouse(finished.home, "canary")
+
+
+def test_every_hybrid_population_has_the_seeds_effect(warehouse: Warehouse) -> None:
+    effects = warehouse.read_table("ate_estimates")
+    seed = effects.query("table_kind == 'seed' and estimator == 'tmle'")["estimate"].item()
+    exact = effects.query("table_kind == 'hybrid'").groupby("generator")["psi_exact"].first()
+    assert sorted(exact.index) == ["bootstrap", "cart", "gan", "llm"]
+    assert exact.to_numpy() == pytest.approx(seed, abs=1e-6)
+
+
+def test_the_printed_table_shows_every_table(finished: FinishedRun) -> None:
+    for row in ("seed", "gan hybrid", "gan full synthetic", "llm hybrid", "llm full synthetic"):
+        assert f"\n  {row} " in finished.printed
+    assert "study_report.html" in finished.printed
+
+
+def test_the_audit_log_holds_every_materialization(warehouse: Warehouse) -> None:
+    assert warehouse.check_audit_log() > 0
+    assert warehouse.verify_tables() == len(warehouse.table_names())
+    entries = warehouse.audit_entries()
+    assert set(entries["run_id"].unique()) == {entries["run_id"].iloc[0]}
+    of_hybrid = entries[(entries["asset"] == "gan/hybrid_triplets") & (entries["kind"] == "table")]
+    upstream = of_hybrid["upstream"].iloc[-1]
+    for asset in ("gan/synthetic_covariates", "outcome_model", "propensity_model"):
+        assert f'"{asset}"' in upstream
+
+
+def test_synthetic_tables_have_the_seeds_columns_and_levels(warehouse: Warehouse) -> None:
+    seed = warehouse.read_table("seed_table").drop(columns="patient")
+    for generator in ("bootstrap", "cart", "gan", "llm"):
+        made = warehouse.read_table(f"{generator}/full_synthetic")
+        assert list(made.columns) == list(seed.columns)
+        assert made.dtypes.to_dict() == seed.dtypes.to_dict()
+        assert len(made) == 300
+        assert made["W4"].between(seed["W4"].min() - 0.01, seed["W4"].max() + 0.01).all()
+
+
+def test_identifiers_stay_in_the_seed_table(warehouse: Warehouse) -> None:
+    for table in warehouse.table_names():
+        columns = warehouse.read_table(table.replace("__", "/")).columns
+        assert ("patient" in columns) == (table == "seed_table")
+
+
+def test_no_cell_of_the_seed_is_found_outside_the_warehouse(finished: FinishedRun) -> None:
+    seed = Warehouse(finished.home, "canary").read_table("seed_table")
+    cells = [f"{value:.4f}".encode() for value in seed["W4"]] + [CANARY_WORD.encode()]
+    shown = [finished.printed.encode()]
+    for folder in ("dagster", "reports"):
+        shown += [file.read_bytes() for file in (finished.home / folder).rglob("*") if file.is_file()]
+    everything = b"\n".join(shown)
+    assert len(everything) > 100_000
+    assert [cell for cell in cells if cell in everything] == []
+
+
+def test_files_are_private(finished: FinishedRun) -> None:
+    for file in finished.home.rglob("*"):
+        if "dagster" not in file.relative_to(finished.home).parts:
+            assert oct(file.stat().st_mode & 0o077) == "0o0", file
+
+
+def test_the_report_loads_nothing_from_elsewhere(finished: FinishedRun) -> None:
+    page = (finished.home / "reports" / "canary" / "study_report.html").read_text()
+    assert "gan full synthetic" in page
+    assert pd.Series(["http://", "https://", "<script"]).map(page.__contains__).sum() == 0
