@@ -193,7 +193,7 @@ def test_drop_rows_and_category_policies() -> None:
 
 def test_imputation_uses_training_rows_only_and_flags_them() -> None:
     found = validate_seed(table(age=MISSING_AGE), study(missing="impute"))
-    parts = split_seed(found, share=0.3, rng=np.random.default_rng(1))
+    parts = split_seed(found.rows, found.schema, share=0.3, rng=np.random.default_rng(1))
     train_ages = parts.train.loc[parts.train["age_missing"] == 0, "age"]
     imputed = pd.concat([parts.train, parts.holdout]).query("age_missing == 1")["age"]
     assert len(imputed) == 5
@@ -203,17 +203,15 @@ def test_imputation_uses_training_rows_only_and_flags_them() -> None:
 
 def test_split_is_disjoint_complete_and_stratified() -> None:
     found = seed(age=np.arange(N_ROWS))
-    parts = split_seed(found, share=0.25, rng=np.random.default_rng(2))
+    parts = split_seed(found.rows, found.schema, share=0.25, rng=np.random.default_rng(2))
     assert sorted([*parts.train["age"], *parts.holdout["age"]]) == list(range(N_ROWS))
     assert list(parts.holdout["A"].value_counts().sort_index()) == [8, 8]  # round(7.5) is 8
 
 
 def test_split_refuses_an_arm_that_would_be_too_small() -> None:
     found = seed(A=np.arange(N_ROWS) < 11)
-    with pytest.raises(
-        SeedTableError, match="10 training rows in each arm; got 11 rows"
-    ):
-        split_seed(found, share=0.2, rng=np.random.default_rng(2))
+    with pytest.raises(SeedTableError, match="10 training rows in each arm; got 11 rows"):
+        split_seed(found.rows, found.schema, share=0.2, rng=np.random.default_rng(2))
 
 
 def test_holdout_of_another_source_must_have_the_seeds_levels() -> None:

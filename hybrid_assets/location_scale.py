@@ -1,0 +1,107 @@
+"""Noise of a continuous outcome: location-scale draws within the seed's range."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from hybrid_assets.nuisance.outcome_model import OutcomeModel
+from hybrid_assets.schema import ColumnKind, ColumnSchema
+
+
+def draw_continuous(
+    covariates: pd.DataFrame,
+    treatment: np.ndarray,
+    means: np.ndarray,
+    model: OutcomeModel,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, float]:
+    """Draw a continuous outcome around its means, within the seed's range and precision.
+
+    Mean plus conditional scale times a standardised out-of-fold residual of
+    the same arm. The bare prediction in its place, as published, halves the
+    standard error and no 95 % interval covers.
+
+    Parameters
+    ----------
+    covariates : DataFrame, shape (n, p)
+    treatment : ndarray of int, shape (n,)
+    means : ndarray, shape (n,)
+        Of the outcome given each row's covariates and treatment.
+    model : OutcomeModel
+        Of a continuous outcome.
+    rng : numpy Generator
+
+    Returns
+    -------
+    outcome : ndarray, shape (n,)
+    bounded_share : float
+        Share of rows moved to the lowest or highest value.
+    """
+    column = model.schema[model.schema.outcome]
+    outcome, n_bounded = np.empty(len(means)), 0
+    for arm in (0, 1):
+        rows = np.flatnonzero(treatment == arm)
+        if not len(rows):
+            continue
+        residuals = model.noise[arm].residuals
+        scale = model.scale(covariates.iloc[rows], arm)
+        limits = (model.lowest, model.highest)
+        location = bounded_location(means[rows], scale, residuals, limits)
+        free = location + scale * rng.choice(residuals, size=len(rows))
+        outcome[rows] = np.clip(free, *limits)
+        n_bounded += int((outcome[rows] != free).sum())
+    return _to_precision(outcome, column, rng), n_bounded / len(means)
+
+
+def bounded_location(
+    means: np.ndarray, scale: np.ndarray, residuals: np.ndarray, limits: tuple[float, float]
+) -> np.ndarray:
+    """Centre noise so that its draws, moved into the limits, still have the given means.
+
+    Solves for m in ``mean over e of clip(m + scale * e, low, high) = mean`` by
+    bisection, row by row at once; without any clipping m is the mean.
+
+    Parameters
+    ----------
+    means : ndarray, shape (n,)
+        Within the limits.
+    scale : ndarray, shape (n,)
+        Not negative.
+    residuals : ndarray, shape (k,)
+        Equally likely values of e, of mean 0.
+    limits : tuple of float
+        Low and high.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    low, high = limits
+    e = np.sort(residuals)
+    location = means.copy()
+    rows = np.flatnonzero((means + scale * e[0] < low) | (means + scale * e[-1] > high))
+    target, s = means[rows], scale[rows]
+    sums = np.r_[0.0, np.cumsum(e)]
+    left, right = low - s * e[-1], high - s * e[0]
+    for _ in range(60):
+        middle = 0.5 * (left + right)
+        n_low = np.searchsorted(e, (low - middle) / s)
+        n_kept_or_low = np.searchsorted(e, (high - middle) / s, side="right")
+        inside = (n_kept_or_low - n_low) * middle + s * (sums[n_kept_or_low] - sums[n_low])
+        clipped_mean = (n_low * low + inside + (len(e) - n_kept_or_low) * high) / len(e)
+        too_low = clipped_mean < target
+        left, right = np.where(too_low, middle, left), np.where(too_low, right, middle)
+    location[rows] = 0.5 * (left + right)
+    return location
+
+
+def _to_precision(
+    outcome: np.ndarray, column: ColumnSchema, rng: np.random.Generator
+) -> np.ndarray:
+    if column.kind is ColumnKind.INTEGER:
+        # rounding up with the fraction as probability keeps means exactly
+        return np.floor(outcome + rng.random(len(outcome)))
+    if column.decimals is not None:
+        return np.round(outcome, column.decimals) + 0.0
+    return outcome
