@@ -7,7 +7,7 @@ from typing import Literal
 
 import dagster as dg
 
-from dagster_project.asset_run import AssetRun, asset_key
+from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
@@ -15,7 +15,7 @@ from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
 
 Privacy = Literal["confidential", "derived", "release"]
-AssetBody = Callable[[AssetRun], dg.MaterializeResult]
+AssetBody = Callable[[AssetRun], AssetResult]
 
 
 @dataclass(frozen=True)

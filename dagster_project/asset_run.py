@@ -20,7 +20,7 @@ from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import TableSchema
 from warehouse import Provenance
 
-
+AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
 
 
@@ -138,7 +138,7 @@ class AssetRun:
         comments: Mapping[str, str] | None = None,
         metadata: Mapping[str, Any] | None = None,
         checks: Iterable[dg.AssetCheckResult] = (),
-    ) -> dg.MaterializeResult:
+    ) -> AssetResult:
         """Write the asset's table (with the files and the picture beside it) and describe it."""
         if files is not None or drawn is not None:
             self._keep_files(files or {}, drawn)
@@ -161,7 +161,7 @@ class AssetRun:
         drawn: bytes | None = None,
         metadata: Mapping[str, Any] | None = None,
         checks: Iterable[dg.AssetCheckResult] = (),
-    ) -> dg.MaterializeResult:
+    ) -> AssetResult:
         """Write the asset's model files and describe them."""
         sha256, n_bytes = self._keep_files(files, drawn)
         described = {"model_sha256": sha256, "model_bytes": n_bytes}
@@ -169,7 +169,7 @@ class AssetRun:
 
     def record_document(
         self, content: str, *, metadata: Mapping[str, Any] | None = None
-    ) -> dg.MaterializeResult:
+    ) -> AssetResult:
         """Write the asset's page and describe it."""
         page = content.encode()
         path = self._warehouse.record_document(self.asset, page, self._provenance())
@@ -201,8 +201,8 @@ class AssetRun:
 
     def _result(
         self, version: str, metadata: Mapping[str, Any], checks: Iterable[dg.AssetCheckResult]
-    ) -> dg.MaterializeResult:
-        common = {
+    ) -> AssetResult:
+        common: dict[str, Any] = {
             "seconds": round(self._seconds, 3),
             "device": "cpu",
             "random_seed": self.study.random_seed,

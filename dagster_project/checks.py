@@ -64,9 +64,7 @@ def _table_and_schema(
     return table[schema.names], schema
 
 
-def _check_result(
-    check: dg.AssetCheckKey, results: list[ExpectationResult]
-) -> dg.AssetCheckResult:
+def _check_result(check: dg.AssetCheckKey, results: list[ExpectationResult]) -> dg.AssetCheckResult:
     rows = pd.DataFrame(
         [
             {
@@ -88,5 +86,3 @@ def _check_result(
         if results
         else {"n_expectations": 0},
     )
-
-

@@ -7,7 +7,6 @@ from rich.table import Table
 
 from dagster_project.resources import StorageResource, hybrid_home
 
-
 EFFECTS = ("TMLE", "95 % interval", "exact", "SEs off")
 DISTANCES = ("copies",)
 LEGEND = (

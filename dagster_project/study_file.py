@@ -38,6 +38,11 @@ class Holdout(Strict):
             raise ValueError("holdout: expected either a share or a source")
         return value
 
+    @property
+    def chosen_share(self) -> float:
+        """The share; asked for only where there is no source."""
+        return self.share or 0.0
+
 
 class StudyFile(Study):
     """A study with its source, its holdout and its owners.
@@ -59,7 +64,7 @@ class StudyFile(Study):
     @property
     def known_effect(self) -> KnownEffect | None:
         """The true effect, where the seed is simulated."""
-        return self.source.known_effect  # type: ignore[no-any-return]
+        return self.source.known_effect
 
     def as_yaml(self) -> str:
         """Write the settings in full, defaults included, as YAML."""

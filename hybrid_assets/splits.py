@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from hybrid_assets.columns import is_zero_one
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
-from hybrid_assets.seed import MIN_ARM_ROWS, SeedTable
+from hybrid_assets.seed import MIN_ARM_ROWS
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,21 @@ class Splits:
         return pd.concat([self.train, self.holdout], ignore_index=True)
 
 
-def split_seed(seed: SeedTable, *, share: float, rng: np.random.Generator) -> Splits:
+def split_seed(
+    rows: pd.DataFrame, schema: TableSchema, *, share: float, rng: np.random.Generator
+) -> Splits:
     """Set a share of the rows aside, at random within each arm.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of a `SeedTable`.
+    schema : TableSchema
+        Its schema.
+    share : float
+        In (0, 1).
+    rng : Generator
+        Draws the holdout.
 
     Raises
     ------
@@ -44,10 +58,9 @@ def split_seed(seed: SeedTable, *, share: float, rng: np.random.Generator) -> Sp
         If an arm keeps fewer than `MIN_ARM_ROWS` training rows, or the
         holdout gets none of an arm.
     """
-    schema = seed.schema
-    holdout = np.zeros(len(seed.rows), dtype=bool)
+    holdout = np.zeros(len(rows), dtype=bool)
     for arm in (0, 1):
-        members = np.flatnonzero(seed.rows[schema.treatment].to_numpy() == arm)
+        members = np.flatnonzero(rows[schema.treatment].to_numpy() == arm)
         n_holdout = round(share * len(members))
         if n_holdout < 1 or len(members) - n_holdout < MIN_ARM_ROWS:
             raise SeedTableError(
@@ -57,8 +70,8 @@ def split_seed(seed: SeedTable, *, share: float, rng: np.random.Generator) -> Sp
                 got=f"{len(members)} rows with {schema.treatment} = {arm} at holdout share {share}",
             )
         holdout[rng.choice(members, size=n_holdout, replace=False)] = True
-    rows = seed.rows[schema.names]
-    return complete(rows.loc[~holdout], rows.loc[holdout], schema)
+    wanted = rows[schema.names]
+    return complete(wanted.loc[~holdout], wanted.loc[holdout], schema)
 
 
 def complete(train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) -> Splits:
@@ -103,7 +116,7 @@ def _any_missing(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> bool:
     return bool(train[name].isna().any() or holdout[name].isna().any())
 
 
-def _central(values: pd.Series, column: ColumnSchema) -> object:
+def _central(values: pd.Series, column: ColumnSchema) -> Any:
     present = values.dropna()
     if column.is_discrete_set:
         return present.mode().iloc[0]

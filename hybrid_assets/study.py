@@ -180,7 +180,7 @@ class Study(Strict):
         BeforeValidator(
             generators_by_name,
             json_schema_input_type=dict[str, UndecidedGeneratorSettings | None]
-            | list[Literal[tuple(GENERATORS)]],  # type: ignore[valid-type]
+            | list[Literal[tuple(GENERATORS)]],
         ),
     ] = Field(min_length=1)
     assignment: Literal["observed", "randomised"] = "observed"

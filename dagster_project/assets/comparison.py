@@ -5,7 +5,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.asset_run import AssetRun
+from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.evaluation import (
     DCR_EVALUATIONS,
     FULL,
@@ -46,8 +46,8 @@ def comparison_assets(
         kinds={"duckdb"},
         privacy="derived",
     )
-    def ate_estimates(run: AssetRun) -> dg.MaterializeResult:
-        """The effect in every table, with the seed's and, where the study is simulated, the truth."""
+    def ate_estimates(run: AssetRun) -> AssetResult:
+        """The effect in every table, beside the seed's and, where it is known, the truth."""
         rows = _all_effects(run)
         drawn = ate_forest_plot(comparison_rows(rows), true_effect=_truth(run))
         return run.record_table(rows, drawn=drawn, comments=EFFECT_COMMENTS)
@@ -61,7 +61,7 @@ def comparison_assets(
         kinds={"duckdb"},
         privacy="derived",
     )
-    def generator_comparison(run: AssetRun) -> dg.MaterializeResult:
+    def generator_comparison(run: AssetRun) -> AssetResult:
         """One line for each table: prediction, effect, distance to people."""
         rows = _comparison(run)
         flat = flat_comparison(rows)
@@ -79,7 +79,7 @@ def comparison_assets(
         kinds={"html"},
         privacy="derived",
     )
-    def study_report(run: AssetRun) -> dg.MaterializeResult:
+    def study_report(run: AssetRun) -> AssetResult:
         """One page for people who would rather look: comparison, pictures, checks."""
         rows = COMPARISON.validate_json(run.files("generator_comparison")["comparison.json"])
         return run.record_document(study_report_html(report_summary(run, rows, guards)))

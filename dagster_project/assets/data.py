@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.asset_run import AssetRun
+from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import comments_of, small_table
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
@@ -25,7 +25,7 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     @make.asset(
         "seed_table", deps=[], kinds={"duckdb", "table"}, privacy="confidential", checks=[varied]
     )
-    def seed_table(run: AssetRun) -> dg.MaterializeResult:
+    def seed_table(run: AssetRun) -> AssetResult:
         """The study's rows as they came, checked against the study file: the confidential seed."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConstantCovariate)
@@ -39,7 +39,7 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         )
 
     @make.asset("splits", deps=["seed_table"], kinds={"duckdb", "table"}, privacy="confidential")
-    def splits(run: AssetRun) -> dg.MaterializeResult:
+    def splits(run: AssetRun) -> AssetResult:
         """Training rows (members) and holdout rows (people the generators never see)."""
         schema = run.schema("seed_table")
         parts = _split(run, schema)
@@ -71,11 +71,11 @@ def _constant_covariates(seed: SeedTable) -> dg.AssetCheckResult:
 
 def _split(run: AssetRun, schema: TableSchema) -> Splits:
     rows = run.table("seed_table")
-    if run.study.holdout.share is not None:
-        seed = SeedTable(rows, schema, 0, ())
-        return split_seed(seed, share=run.study.holdout.share, rng=run.rng)
-    holdout = run.study.holdout.source.read(run.folder)
-    return complete(rows[schema.names], conform_holdout(holdout, schema), schema)
+    holdout = run.study.holdout
+    if holdout.source is not None:
+        unseen = conform_holdout(holdout.source.read(run.folder), schema)
+        return complete(rows[schema.names], unseen, schema)
+    return split_seed(rows, schema, share=holdout.chosen_share, rng=run.rng)
 
 
 def describe(schema: TableSchema) -> dg.MarkdownMetadataValue:

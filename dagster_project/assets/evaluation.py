@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.asset_run import AssetRun
+from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import small_table
 from dagster_project.truth_columns import PROPENSITY
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
@@ -50,7 +50,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         privacy="derived",
         checks=[copies, share],
     )
-    def privacy_evaluation(run: AssetRun) -> dg.MaterializeResult:
+    def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distance to the closest record, with what unseen people would give beside it."""
         found = _distances(run)
         return run.record_table(
@@ -66,7 +66,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         kinds={"duckdb", "scikitlearn"},
         privacy="derived",
     )
-    def fidelity_evaluation(run: AssetRun) -> dg.MaterializeResult:
+    def fidelity_evaluation(run: AssetRun) -> AssetResult:
         """Each column's law against the seed's, and outcomes predicted for unseen people."""
         rows, scores = _fidelity(run)
         of_hybrid = rows[rows["table_kind"] == HYBRID]
@@ -83,7 +83,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         kinds={"duckdb", "scikitlearn"},
         privacy="derived",
     )
-    def effect_estimates(run: AssetRun) -> dg.MaterializeResult:
+    def effect_estimates(run: AssetRun) -> AssetResult:
         """The effect as an analyst would estimate it from the hybrid and full-synthetic tables."""
         rows = _effects(run)
         shown = ["table_name", "estimator", "estimate", "ci_low_adjusted", "ci_high_adjusted"]
@@ -157,7 +157,8 @@ def _privacy_checks(found: DcrEvaluation, gates: Gates) -> list[dg.AssetCheckRes
 def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore]]:
     schema = run.schema()
     train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
-    rows, scores = [], {}
+    rows: list[pd.DataFrame] = []
+    scores: dict[str, PredictiveScore] = {}
     for kind, table in _synthetic_tables(run, schema).items():
         rows.append(marginals(train, holdout, table, schema).assign(table_kind=kind))
         scores[kind] = train_on_synthetic_test_on_real(

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.asset_run import AssetRun, asset_key
+from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.display import columns_from, comments_of, small_table
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
@@ -28,7 +28,12 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     pool = "gpu" if kind in GPU_KINDS else None
     fitted, covariates, triplets, full = (
         f"{generator}/{name}"
-        for name in ("fitted_generator", "synthetic_covariates", "hybrid_triplets", "full_synthetic")
+        for name in (
+            "fitted_generator",
+            "synthetic_covariates",
+            "hybrid_triplets",
+            "full_synthetic",
+        )
     )
     drift = make.check(
         triplets,
@@ -38,7 +43,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     )
 
     @make.asset(fitted, deps=["splits"], kinds={KINDS[kind]}, privacy="confidential", pool=pool)
-    def fitted_generator(run: AssetRun) -> dg.MaterializeResult:
+    def fitted_generator(run: AssetRun) -> AssetResult:
         """The generator, fitted to the training rows' covariates."""
         schema = run.schema()
         model = _fit(run, schema.covariates)
@@ -51,7 +56,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         privacy="derived",
         pool=pool,
     )
-    def synthetic_covariates(run: AssetRun) -> dg.MaterializeResult:
+    def synthetic_covariates(run: AssetRun) -> AssetResult:
         """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
         schema = run.schema().covariates
         settings = run.study.generators[generator]
@@ -70,7 +75,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         privacy="derived",
         checks=[drift],
     )
-    def hybrid(run: AssetRun) -> dg.MaterializeResult:
+    def hybrid(run: AssetRun) -> AssetResult:
         """Covariates, then treatment from its own model, then the outcome, targeted to the seed."""
         schema = run.schema()
         made = _hybrid(run, schema, covariates)
@@ -85,8 +90,8 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         )
 
     @make.asset(full, deps=["splits"], kinds={"duckdb", KINDS[kind]}, privacy="derived", pool=pool)
-    def full_synthetic(run: AssetRun) -> dg.MaterializeResult:
-        """The generator alone, treatment and outcome included: the baseline that loses the effect."""
+    def full_synthetic(run: AssetRun) -> AssetResult:
+        """The generator alone, treatment and outcome included: the baseline that fails."""
         schema = run.schema()
         model = _fit(run, schema)
         rng = run.study.random_generator(f"{full}/rows")
@@ -154,9 +159,7 @@ def _hybrid_metadata(made: HybridTable) -> dict[str, object]:
 
 def _drift(run: AssetRun, made: HybridTable) -> dg.AssetCheckResult:
     target = seed_tmle(run.table("seed_estimates"))
-    drift = effect_drift(
-        made.true_ate, float(target["estimate"]), float(target["standard_error"])
-    )
+    drift = effect_drift(made.true_ate, float(target["estimate"]), float(target["standard_error"]))
     return dg.AssetCheckResult(
         check_name="effect_drift",
         passed=drift <= run.study.gates.max_effect_drift,

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.asset_run import AssetRun
+from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import small_table
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows, seed_tmle
 from hybrid_assets.estimators import estimate_ate
@@ -34,7 +34,7 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         privacy="confidential",
         checks=[positivity],
     )
-    def propensity_model(run: AssetRun) -> dg.MaterializeResult:
+    def propensity_model(run: AssetRun) -> AssetResult:
         """P(treatment | covariates): the design's coin, or a stack fitted to the training rows."""
         schema, train, fits = _cross_fits(run)
         model = fit_propensity_model(train, schema, run.study.nuisance, fits)
@@ -47,7 +47,7 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         )
 
     @make.asset("outcome_model", deps=["splits"], kinds={"scikitlearn"}, privacy="confidential")
-    def outcome_model(run: AssetRun) -> dg.MaterializeResult:
+    def outcome_model(run: AssetRun) -> AssetResult:
         """E[outcome | treatment, covariates], one stack for each arm, and the spread around it."""
         schema, train, fits = _cross_fits(run)
         model = fit_outcome_model(train, schema, run.study.nuisance, fits)
@@ -55,7 +55,7 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         return run.record_model(model.to_files(), metadata={"stack": _stack_table(stacks)})
 
     @make.asset("seed_estimates", deps=["splits"], kinds={"duckdb"}, privacy="derived")
-    def seed_estimates(run: AssetRun) -> dg.MaterializeResult:
+    def seed_estimates(run: AssetRun) -> AssetResult:
         """The study's own effect: what every hybrid table must keep."""
         rows = _seed_effects(run)
         target = seed_tmle(rows)

@@ -18,7 +18,7 @@ CAPTIONS = {
     "generator_comparison": (
         "Distance to the closest record",
         "Boxes are quartiles, whiskers end at 5 and 95 %. The grey box is what people whom the "
-        "generator never saw give: synthetic rows well below it are too close to the training rows.",
+        "generator never saw give: synthetic rows well below it are too close to training rows.",
     ),
     "propensity_model": (
         "Overlap",

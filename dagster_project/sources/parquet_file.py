@@ -28,8 +28,9 @@ class ParquetSource(Source):
 
         file = existing_file(folder, self.path, "parquet")
         try:
-            return pq.ParquetFile(file).read().to_pandas(ignore_metadata=True)
+            table: pd.DataFrame = pq.ParquetFile(file).read().to_pandas(ignore_metadata=True)
         except (pa.ArrowException, OSError):
             raise SourceError(
                 f"source parquet: expected a Parquet file at {file}; got something else"
             ) from None
+        return table

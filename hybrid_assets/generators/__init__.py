@@ -1,6 +1,6 @@
 """Covariate generators by the word a study calls them."""
 
-from typing import Annotated, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
@@ -23,9 +23,10 @@ GENERATORS: dict[str, type[CovariateGenerator]] = {
     "llm": LlmGenerator,
 }
 
-UndecidedGeneratorSettings = Union[  # type: ignore[valid-type] # noqa: UP007
-    tuple(generator.settings_class for generator in GENERATORS.values())
-]
+if TYPE_CHECKING:
+    UndecidedGeneratorSettings = GeneratorSettings
+else:
+    UndecidedGeneratorSettings = Union[tuple(g.settings_class for g in GENERATORS.values())]  # noqa: UP007
 AnyGeneratorSettings = Annotated[UndecidedGeneratorSettings, Field(discriminator="kind")]
 
 __all__ = [

@@ -21,6 +21,8 @@ class GeneratorSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: str
+
 
 class CovariateGenerator(Protocol):
     """A model of the law of a table, fitted once and sampled at will.

@@ -93,7 +93,9 @@ def test_a_single_valued_covariate_is_left_out_with_a_warning(
     trial_rows.assign(W2=1).to_csv(tmp_path / "seed.csv", index=False)
     result = materialize(small_study(source=CSV), "seed_table")
     assert result.success
-    (check,) = (c for c in result.get_asset_check_evaluations() if c.check_name == "covariates_vary")
+    (check,) = (
+        c for c in result.get_asset_check_evaluations() if c.check_name == "covariates_vary"
+    )
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.WARN
     assert check.metadata["left_out"].value == ["W2"]
@@ -103,9 +105,9 @@ def test_a_single_valued_covariate_is_left_out_with_a_warning(
     ("line", "message"),
     [
         ("outcom: Y", r"attributes.outcom at .*defs.yaml:12"),
-        ("generators: [lmm]", r"defs.yaml:11`\n  Value error, unknown generator 'lmm'; known: boot"),
-        ("holdout: {share: 0.9}", r"attributes.holdout.share at .*:12`\n  Input should be less than"),
-        ("holdout: {share: 0}", r"attributes.holdout.share at .*:12`\n  Input should be greater than"),
+        ("generators: [lmm]", r"defs.yaml:11`\n  Value error, unknown generator 'lmm'; known:"),
+        ("holdout: {share: 0.9}", r"holdout.share at .*:12`\n  Input should be less than"),
+        ("holdout: {share: 0}", r"holdout.share at .*:12`\n  Input should be greater than"),
         ("holdout: {}", "expected either a share or a source"),
         ("identifiers: [A]", "study 'small', column 'A': expected one role for each column"),
         ("owners: [nobody]", "String should match pattern"),

@@ -64,11 +64,7 @@ def test_both_entries_name_the_same_code_location() -> None:
 def test_every_path_from_confidential_rows_to_shareable_ones_passes_a_blocking_check() -> None:
     location = defs()
     graph = location.resolve_asset_graph()
-    blocking = {
-        check.asset_key
-        for check in graph.asset_check_keys
-        if graph.get(check).blocking
-    }
+    blocking = {check.asset_key for check in graph.asset_check_keys if graph.get(check).blocking}
     for spec in location.resolve_all_asset_specs():
         if spec.key.path[-1] in ("hybrid_triplets", "full_synthetic", "synthetic_covariates"):
             assert spec.key in blocking

@@ -122,7 +122,8 @@ def test_no_cell_of_the_seed_is_found_outside_the_warehouse(finished: FinishedRu
     cells = [f"{value:.4f}".encode() for value in seed["W4"]] + [CANARY_WORD.encode()]
     shown = [finished.printed.encode()]
     for folder in ("dagster", "reports"):
-        shown += [file.read_bytes() for file in (finished.home / folder).rglob("*") if file.is_file()]
+        files = (finished.home / folder).rglob("*")
+        shown += [file.read_bytes() for file in files if file.is_file()]
     everything = b"\n".join(shown)
     assert len(everything) > 100_000
     assert [cell for cell in cells if cell in everything] == []

@@ -64,12 +64,15 @@ def test_design_is_the_published_table_and_knows_its_effect(tmp_path: Path) -> N
     assert trial.known_effect.effect == pytest.approx(0.41847, abs=2e-5)
 
 
+LATE_FAULT = b"w,A\n" + b"1,2\n" * 9000 + b"\xff,1\n"
+
+
 @pytest.mark.parametrize(
     ("settings", "content", "message"),
     [
         ({"kind": "csv", "path": "none.csv"}, None, "csv: expected a file at .*none.csv"),
         ({"kind": "csv", "path": "f"}, b"", "expected a header line of UTF-8 text"),
-        ({"kind": "csv", "path": "f"}, b"w,A\n" + b"1,2\n" * 9000 + b"\xff,1\n", "got lines that do not parse"),
+        ({"kind": "csv", "path": "f"}, LATE_FAULT, "got lines that do not parse"),
         ({"kind": "parquet", "path": "none"}, None, "parquet: expected a file"),
         ({"kind": "parquet", "path": "f"}, b"PAR?", "expected a Parquet file at"),
         ({"kind": "duckdb", "path": "none", "table": "t"}, None, "duckdb: expected a file"),
