@@ -33,9 +33,7 @@ def comparison_rows(
     """
     scores, distances = scores or {}, distances or {}
     groups = effects.groupby(["table_name", "nuisances"], sort=False)
-    return tuple(
-        _row(rows, scores, distances, main_estimator) for _, rows in groups
-    )
+    return tuple(_row(rows, scores, distances, main_estimator) for _, rows in groups)
 
 
 def _row(
