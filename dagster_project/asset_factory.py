@@ -18,6 +18,12 @@ Privacy = Literal["confidential", "derived", "release"]
 AssetBody = Callable[[AssetRun], AssetResult]
 
 
+def group_of(study: StudyFile, asset: str) -> str:
+    """Name the group an asset is shown in: the study, or the generator's branch of it."""
+    generator = asset.rpartition("/")[0]
+    return f"{study.name}/{generator}" if generator else study.name
+
+
 @dataclass(frozen=True)
 class AssetFactory:
     """Declares the assets of one study.
@@ -61,7 +67,7 @@ class AssetFactory:
             @dg.asset(
                 key=self.key(name),
                 deps=[self.key(dep) for dep in deps],
-                group_name=self.study.name,
+                group_name=group_of(self.study, name),
                 owners=list(self.study.owners),
                 kinds=set(kinds),
                 tags={"privacy": privacy},

@@ -43,7 +43,9 @@ def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
     """Materialize the whole study, checks included."""
     return dg.define_asset_job(
         f"refresh_{study.name}",
-        selection=dg.AssetSelection.groups(study.name),
+        selection=dg.AssetSelection.groups(
+            study.name, *(f"{study.name}/{generator}" for generator in study.generators)
+        ),
         description=f"{study.title}: every table, check and the report, from the source.",
         tags={"study": study.name},
     )
