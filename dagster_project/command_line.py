@@ -82,3 +82,7 @@ def ui(
     command = [str(dagster), "dev", "-w", str(WORKSPACE), "-h", "127.0.0.1", "-p", str(port)]
     console.print(f"state in {hybrid_home()}; UI at http://127.0.0.1:{port}", markup=False)
     os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    app()

@@ -12,7 +12,7 @@ SETTINGS = Path(__file__).with_name("instance.yaml")
 def prepare_instance() -> Path:
     """Create the instance folder and point this process, and its children, at it.
 
-    Errors that come from anywhere but this project's own error tree are
+    Settings that are there already are left as they are. Errors that come from anywhere but this project's own error tree are
     redacted in the event log, since a library may quote a row.
 
     Returns
@@ -23,7 +23,8 @@ def prepare_instance() -> Path:
     folder = hybrid_home() / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    shutil.copyfile(SETTINGS, folder / "dagster.yaml")
+    if not (folder / "dagster.yaml").exists():
+        shutil.copyfile(SETTINGS, folder / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_REDACT_USER_CODE_ERRORS"] = "1"
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"

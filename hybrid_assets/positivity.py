@@ -11,6 +11,7 @@ from hybrid_assets.estimators.ate_estimate import arm_weights, effective_sample_
 from hybrid_assets.nuisance.cross_fitting import propensity_bound
 from hybrid_assets.schema import ColumnKind, TableSchema
 
+MIN_LEVEL_ROWS = 10
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
@@ -30,9 +31,10 @@ class OverlapDiagnostics:
     ess_control, ess_treated : float
         Effective sample size of each arm under bounded weights.
     balance : DataFrame
-        Per covariate (and level): ``smd_unweighted`` and ``smd_weighted``,
-        difference of arm means over the unweighted pooled standard deviation;
-        missing where that deviation is zero.
+        Per covariate (and level held by `MIN_LEVEL_ROWS` rows or more):
+        ``smd_unweighted`` and ``smd_weighted``, difference of arm means over
+        the unweighted pooled standard deviation; missing where that deviation
+        is zero.
     """
 
     n_control: int
@@ -135,9 +137,11 @@ def _contrasts(
         values = covariates[column.name]
         if column.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
             words = values.astype(object).map(str)
+            held = [(str(level), words == str(level)) for level in column.levels or ()]
             contrasts += [
-                (column.name, str(level), (words == str(level)).to_numpy(dtype=float))
-                for level in column.levels or ()
+                (column.name, level, rows.to_numpy(dtype=float))
+                for level, rows in held
+                if rows.sum() >= MIN_LEVEL_ROWS
             ]
         else:
             contrasts.append((column.name, None, values.to_numpy(dtype=float)))

@@ -3,7 +3,7 @@
 Each entry holds the hash of the one before, so an entry that is changed, removed or moved breaks
 the chain at its place; a separate row tells where the chain ends. This finds accidents and edits,
 not someone who rewrites the whole log with this code: keep the last `entry_hash` elsewhere (every
-release prints it) to find that too.
+release can) to find that too.
 """
 
 import hashlib

@@ -1,5 +1,7 @@
 """Propensity and outcome models that generate rows, and the seed's own effect."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 import pandas as pd
 
@@ -7,7 +9,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import small_table
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows, seed_tmle
-from hybrid_assets.estimators import estimate_ate
+from hybrid_assets.estimators import AteEstimate, estimate_ate
 from hybrid_assets.nuisance import CrossFit, cross_fit_draws
 from hybrid_assets.nuisance.outcome_model import fit_outcome_model
 from hybrid_assets.nuisance.propensity_model import fit_propensity_model
@@ -109,7 +111,9 @@ def _seed_effects(run: AssetRun) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _asked(estimates: dict, words: tuple[str, ...]) -> dict:  # type: ignore[type-arg]
+def _asked(
+    estimates: Mapping[str, AteEstimate], words: tuple[str, ...]
+) -> dict[str, AteEstimate]:
     return {word: estimates[word] for word in words}
 
 
@@ -121,8 +125,6 @@ def _overlap_metadata(found: OverlapDiagnostics) -> dict[str, object]:
     return {
         "propensity_quantiles": small_table(inner),
         "balance": small_table(found.balance),
-        "effective_sample_size_treated": found.ess_treated,
-        "effective_sample_size_control": found.ess_control,
     }
 
 
@@ -135,6 +137,8 @@ def _positivity(found: OverlapDiagnostics, largest_share: float) -> dg.AssetChec
             "share_extreme": found.share_extreme,
             "extreme_beyond": found.extreme_threshold,
             "clipped_share": found.clipped_share,
+            "effective_sample_size_treated": found.ess_treated,
+            "effective_sample_size_control": found.ess_control,
             "clipped_at": found.bound,
             "largest_share_extreme": largest_share,
         },
