@@ -1,0 +1,1 @@
+"""What the language-model generator is made of: text, tokens, training, sampling."""

@@ -1,0 +1,217 @@
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from hybrid_assets.errors import GeneratorError, InvalidModelFiles
+from hybrid_assets.generators.base import draw_valid
+from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
+from hybrid_assets.schema import TableSchema
+
+QUICK = LlmSettings(steps=2, batch_size=8)
+
+
+def fitted(table, schema, seed=1, settings=QUICK):
+    return LlmGenerator(settings).fit(table, schema, np.random.default_rng(seed))
+
+
+def rows(generator, seed, n_rows=100):
+    return generator.sample(n_rows, np.random.default_rng(seed))
+
+
+def test_every_table_is_learned_saved_and_restored(any_table):
+    table, schema = any_table
+    generator = fitted(table, schema)
+    files = generator.to_files()
+    restored = LlmGenerator.from_files(files, QUICK, schema)
+    assert {"model.safetensors", "config.json", "tokenizer.json", "generator.json"} <= set(files)
+    assert all(name.endswith((".safetensors", ".json")) for name in files)
+    assert restored.to_files() == files
+    drawn = rows(generator, 4)
+    pd.testing.assert_frame_equal(rows(restored, 4), drawn)
+    assert list(drawn.columns) == schema.names
+    assert len(drawn) == 100
+
+
+def test_same_seed_same_bytes_other_seed_other_bytes(mixed_table):
+    table, schema = mixed_table
+    first, second, other = (fitted(table, schema, seed) for seed in (1, 1, 2))
+    assert first.to_files() == second.to_files()
+    assert first.to_files() != other.to_files()
+    pd.testing.assert_frame_equal(rows(first, 3), rows(second, 3))
+
+
+def test_learns_a_table_and_gives_valid_rows(mixed_table):
+    table, schema = mixed_table
+    schema = schema.select(["site", "age", "smoker"])
+    settings = LlmSettings(steps=400, batch_size=32)
+    generator = fitted(table, schema, settings=settings)
+    drawn, report = draw_valid(generator, schema, 3000, np.random.default_rng(2))
+    assert report.valid_share > 0.85
+    assert drawn.dtypes.equals(table[schema.names].dtypes)
+    assert not schema.invalid_counts(drawn)[0].any()
+    for name in ("site", "smoker"):
+        wanted = table[name].value_counts(normalize=True).to_dict()
+        shares = drawn[name].value_counts(normalize=True).to_dict()
+        assert shares == pytest.approx(wanted, abs=0.08)
+    by_site = table.groupby("site", observed=True)["age"].mean().to_dict()
+    assert drawn.groupby("site", observed=True)["age"].mean().to_dict() == pytest.approx(
+        by_site, abs=4
+    )
+    curve = generator.learning_curve_
+    assert list(curve.columns) == ["step", "loss"]
+    assert curve["step"].iloc[-1] == 400
+    assert curve["loss"].iloc[-1] < curve["loss"].iloc[0]
+    cold = LlmGenerator.from_files(
+        generator.to_files(), settings.model_copy(update={"temperature": 0.3}), schema
+    )
+    smokers, smokers_cold = (rows(g, 1, 2000)["smoker"].mean() for g in (generator, cold))
+    assert abs(smokers_cold - 0.5) > abs(smokers - 0.5) + 0.1  # the likelier level wins
+
+
+def test_leaves_global_states_alone_and_prints_nothing(mixed_table, capfd):
+    import torch
+    from transformers.utils import logging
+
+    torch.set_num_threads(2)
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    told = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    generator = fitted(*mixed_table)
+    rows(generator, 1)
+    generator.to_files()
+    assert random.getstate() == before[0]
+    assert all(map(np.array_equal, np.random.get_state(), before[1]))
+    assert torch.equal(torch.get_rng_state(), before[2])
+    assert torch.get_num_threads() == 2
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == told
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_number_of_the_table_is_in_the_files(mixed_table):
+    table, schema = mixed_table
+    table = table.assign(income=np.where(np.arange(1000) == 500, 7351.42, table["income"]))
+    everything = b"".join(fitted(table, schema).to_files().values())
+    assert b"north" in everything
+    for trace in (b"7351", np.float64(7351.42).tobytes(), np.float32(7351.42).tobytes()):
+        assert trace not in everything
+    readable = b"".join(
+        content for name, content in fitted(table, schema).to_files().items() if "json" in name
+    ).decode()
+    assert not set(re.findall(r"\d+\.\d\d\b", readable)) & set(table["income"].map("{:.2f}".format))
+
+
+def test_another_process_gives_the_same_rows(mixed_table, tmp_path):
+    table, schema = mixed_table
+    schema = schema.select(["smoker"])
+    generator = fitted(table, schema, settings=LlmSettings(steps=40))
+    for name, content in generator.to_files().items():
+        (tmp_path / name).write_bytes(content)
+    script = """
+import sys, pathlib, numpy as np
+from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
+from hybrid_assets.schema import TableSchema
+schema = TableSchema.model_validate_json(sys.argv[2])
+files = {path.name: path.read_bytes() for path in pathlib.Path(sys.argv[1]).iterdir()}
+generator = LlmGenerator.from_files(files, LlmSettings(), schema)
+print(generator.sample(60, np.random.default_rng(5))["smoker"].tolist())
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), schema.model_dump_json()],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    here = generator.sample(60, np.random.default_rng(5))["smoker"].tolist()
+    assert output.strip() == str(here)
+    assert {0.0, 1.0} <= set(here)
+
+
+@pytest.fixture
+def generic_model(tmp_path):
+    """A folder with a byte-level model that knows nothing of the table."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from hybrid_assets.language.model_files import quiet_transformers
+    from hybrid_assets.randomness import borrowed_random_state
+
+    words = ["</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    bpe = Tokenizer(models.BPE({word: token for token, word in enumerate(words)}, merges=[]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="</s>")
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        initializer_range=0.15,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    with quiet_transformers(), borrowed_random_state(1):
+        LlamaForCausalLM(config).save_pretrained(tmp_path)
+        tokenizer.save_pretrained(tmp_path)
+    return str(tmp_path)
+
+
+def test_fine_tunes_a_model_of_another_kind(mixed_table, generic_model):
+    table, schema = mixed_table
+    schema = schema.select(["site", "smoker"])
+    settings = LlmSettings(model=generic_model, steps=150, batch_size=16, learning_rate=1e-2)
+    generator = fitted(table, schema, settings=settings)
+    drawn, report = draw_valid(generator, schema, 300, np.random.default_rng(1))
+    assert report.valid_share > 0.3
+    assert set(drawn["site"]) == {"north", "south", "west"}
+    assert set(drawn["smoker"]) == {0, 1}
+    files = generator.to_files()
+    assert generic_model.encode() not in b"".join(files.values())
+    restored = LlmGenerator.from_files(files, settings, schema)
+    pd.testing.assert_frame_equal(rows(restored, 2), rows(generator, 2))
+
+
+def test_refuses_a_model_that_is_nowhere(mixed_table, tmp_path):
+    settings = LlmSettings(model=str(tmp_path / "nothing"))
+    with pytest.raises(GeneratorError, match="nothing' is neither 'tiny' nor a folder"):
+        fitted(*mixed_table, settings=settings)
+
+
+def test_refuses_missing_values(mixed_table):
+    table, schema = mixed_table
+    table.loc[3, "weight"] = np.nan
+    with pytest.raises(GeneratorError, match=r"needs complete columns; \['weight'\]"):
+        fitted(table, schema)
+
+
+def test_refuses_damaged_files(mixed_table):
+    table, schema = mixed_table
+    files = fitted(table, schema).to_files()
+    for damage in (
+        {"generator.json": b"{"},
+        {"model.safetensors": b"short"},
+        {"tokenizer.json": b"{}"},
+    ):
+        with pytest.raises(InvalidModelFiles, match="llm generator cannot be read"):
+            LlmGenerator.from_files(files | damage, QUICK, schema)
+    for name in ("generator.json", "model.safetensors", "config.json"):
+        fewer = {other: content for other, content in files.items() if other != name}
+        with pytest.raises(InvalidModelFiles, match="llm generator cannot be read"):
+            LlmGenerator.from_files(fewer, QUICK, schema)
+    narrow = TableSchema(study="small", columns=schema.columns[:2])
+    with pytest.raises(InvalidModelFiles, match=r"expected \['site', 'age'\]"):
+        LlmGenerator.from_files(files, QUICK, narrow)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0}, {"temperature": 0}, {"top_k": 5}]
+)
+def test_refuses_settings(bad):
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        LlmSettings(**bad)
