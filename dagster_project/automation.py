@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     )
 
 PRELOADED = [
-    "dagster_project.definitions",
+    "dagster_project.step_server",
     "duckdb",
     "great_expectations",
     "matplotlib.figure",

@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-LEAST_WIDTH = 112
+LEAST_WIDTH = 118
 console = Console()
 console.width = max(console.width, LEAST_WIDTH)
 WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import dagster as dg
 
@@ -37,18 +38,21 @@ class StudyRun:
     failures: tuple[str, ...]
 
 
-def study_job(study: str) -> dg.JobDefinition:
-    """Give the job of a study; step processes call this to rebuild it."""
+@cache
+def _location() -> dg.Definitions:
     from dagster_project.definitions import defs
 
-    return defs().resolve_job_def(f"refresh_{study}")
+    return defs()
+
+
+def study_job(study: str) -> dg.JobDefinition:
+    """Give the job of a study; step processes call this to rebuild it."""
+    return _location().resolve_job_def(f"refresh_{study}")
 
 
 def studies() -> list[str]:
     """Names of all studies that the code location knows."""
-    from dagster_project.definitions import defs
-
-    names = [job.name for job in defs().resolve_all_job_defs()]
+    names = [job.name for job in _location().resolve_all_job_defs()]
     return sorted(n.removeprefix("refresh_") for n in names if n.startswith("refresh_"))
 
 

@@ -111,9 +111,7 @@ def _seed_effects(run: AssetRun) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _asked(
-    estimates: Mapping[str, AteEstimate], words: tuple[str, ...]
-) -> dict[str, AteEstimate]:
+def _asked(estimates: Mapping[str, AteEstimate], words: tuple[str, ...]) -> dict[str, AteEstimate]:
     return {word: estimates[word] for word in words}
 
 

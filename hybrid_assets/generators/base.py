@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from hybrid_assets.errors import GeneratorError, YieldTooLow
 from hybrid_assets.schema import TableSchema
 
-MAX_DRAW_ROUNDS = 50
+MIN_VALID_SHARE = 0.02
+MIN_DRAWN = 200  # before the share is judged
 
 
 class GeneratorSettings(BaseModel):
@@ -112,15 +113,18 @@ def draw_valid(
     Raises
     ------
     YieldTooLow
-        If `MAX_DRAW_ROUNDS` rounds did not yield enough valid rows.
+        If fewer than `MIN_VALID_SHARE` of at least `MIN_DRAWN` rows are valid.
     """
     kept: list[pd.DataFrame] = []
     n_kept = n_drawn = n_dropped = 0
     by_column: Counter[str] = Counter()
-    for _ in range(MAX_DRAW_ROUNDS):
-        if n_kept >= n_rows:
-            break
-        valid_share = max(n_kept / n_drawn, 0.02) if n_drawn else 1.0
+    while n_kept < n_rows:
+        if n_drawn >= MIN_DRAWN and n_kept < MIN_VALID_SHARE * n_drawn:
+            raise YieldTooLow(
+                f"study {schema.study!r}: {n_kept} of {n_rows} rows were valid after drawing "
+                f"{n_drawn}; violations by column: {dict(by_column)}"
+            )
+        valid_share = max(n_kept / n_drawn, MIN_VALID_SHARE) if n_drawn else 1.0
         batch = generator.sample(int(np.ceil((n_rows - n_kept) / valid_share * 1.02)) + 8, rng)
         if list(batch.columns) != schema.names:
             raise GeneratorError(
@@ -133,10 +137,5 @@ def draw_valid(
         n_dropped += int(invalid.sum())
         n_kept += int((~invalid).sum())
         kept.append(schema.rounded(schema.canonical(batch.loc[~invalid])))
-    if n_kept < n_rows:
-        raise YieldTooLow(
-            f"study {schema.study!r}: {n_kept} of {n_rows} rows were valid after drawing "
-            f"{n_drawn}; violations by column: {dict(by_column)}"
-        )
     table = pd.concat(kept, ignore_index=True).iloc[:n_rows]
     return table, DrawReport(n_rows, n_drawn, n_dropped, dict(by_column))

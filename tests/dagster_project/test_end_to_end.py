@@ -32,7 +32,7 @@ STUDY = {
         "bootstrap": {},
         "cart": {},
         "gan": {"steps": 20},
-        "llm": {"steps": 30},
+        "llm": {"steps": 400},
     },
     "n_synthetic": 300,
     "random_seed": 11,

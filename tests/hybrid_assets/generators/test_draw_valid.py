@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hybrid_assets.errors import GeneratorError, YieldTooLow
-from hybrid_assets.generators.base import MAX_DRAW_ROUNDS, DrawReport, draw_valid
+from hybrid_assets.generators.base import MIN_VALID_SHARE, DrawReport, draw_valid
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
 SCHEMA = TableSchema(
@@ -79,7 +79,14 @@ def test_never_valid_gives_up_and_says_why():
         match=r"'tiny': 0 of 10 rows were valid after drawing \d+; .*'x': \d+, 'site': \d+",
     ):
         drawn(generator, 10)
-    assert generator.n_calls == MAX_DRAW_ROUNDS
+    assert generator.n_calls <= 3
+
+
+def test_a_rare_valid_row_is_enough_and_bounded():
+    generator = Cycling(rows([0.5] + [np.inf] * 39, ["a"] * 40))
+    table, report = drawn(generator, 50)
+    assert table["x"].eq(0.5).all()
+    assert report.n_drawn <= 2 * 50 / MIN_VALID_SHARE
 
 
 def test_wrong_columns_are_refused():
