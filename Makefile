@@ -1,4 +1,4 @@
-# make run · make test · make ui · make check · make bench: each sets itself up.
+# make run · make test · make ui · make check: each sets itself up.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
   && echo $$p && break; done)
@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test ui check bench lint
+.PHONY: run test ui check lint
 
 run: $(INSTALLED)
 	$(BIN)/hybrid run paper_trial nhefs
@@ -26,9 +26,6 @@ lint: $(INSTALLED)
 
 ui: $(INSTALLED)
 	$(BIN)/hybrid ui
-
-bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks
 
 $(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found"; exit 1; }

@@ -12,8 +12,9 @@ SETTINGS = Path(__file__).with_name("instance.yaml")
 def prepare_instance() -> Path:
     """Create the instance folder and point this process, and its children, at it.
 
-    Settings that are there already are left as they are. Errors that come from anywhere but this project's own error tree are
-    redacted in the event log, since a library may quote a row.
+    Settings that are there already are left as they are. Errors that come from
+    anywhere but this project's own error tree are redacted in the event log,
+    since a library may quote a row.
 
     Returns
     -------

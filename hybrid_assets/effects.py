@@ -23,7 +23,7 @@ EFFECT_COMMENTS = {
     "standard_error": "from the influence function, as if every row were a person",
     "ci_low": "95 % interval as if every row were a person",
     "ci_high": "95 % interval as if every row were a person",
-    "standard_error_adjusted": "times sqrt(1 + n_rows / seed rows); the seed's own for the seed",
+    "standard_error_adjusted": "times sqrt(1 + n_rows / people the effect was learnt from)",
     "ci_low_adjusted": "95 % interval with the adjusted standard error",
     "ci_high_adjusted": "95 % interval with the adjusted standard error",
     "mean_treated": "estimate of E[Y(1)]",

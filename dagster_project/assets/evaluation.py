@@ -181,14 +181,16 @@ def _effects(run: AssetRun) -> pd.DataFrame:
     """
     study, schema = run.study, run.schema()
     settings = study.nuisance.model_copy(update={"n_fold_draws": 1})
-    n_seed = len(run.part("seed", schema))
+    learnt_from = {HYBRID: len(run.part("seed", schema)), FULL: len(run.part("train", schema))}
     by_design: dict[SyntheticKind, float | None] = {HYBRID: _hybrid_probability(run), FULL: None}
     rows = []
     for kind, table in _synthetic_tables(run, schema).items():
         rng = study.random_generator(f"{run.asset}/{kind}")
         found = estimate_ate(table, schema, settings, rng, by_design[kind])
         asked = {word: found[word] for word in study.estimators}
-        rows.append(effect_rows(asked, kind=kind, generator=run.generator, n_seed=n_seed))
+        rows.append(
+            effect_rows(asked, kind=kind, generator=run.generator, n_seed=learnt_from[kind])
+        )
     return pd.concat(rows, ignore_index=True)
 
 
