@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from hybrid_assets.errors import GeneratorError, YieldTooLow
+from hybrid_assets.errors import GeneratorError, InvalidModelFiles, YieldTooLow
 from hybrid_assets.schema import TableSchema
 
 MIN_VALID_SHARE = 0.02
@@ -78,6 +80,47 @@ class DrawReport:
     def valid_share(self) -> float:
         """Share of drawn rows that satisfied the schema, in [0, 1]."""
         return 1.0 - self.n_dropped / self.n_drawn if self.n_drawn else 0.0
+
+
+@contextmanager
+def reading_files(word: str, schema: TableSchema, *unreadable: type[Exception]) -> Iterator[None]:
+    """Say in one sentence that a generator's files are absent or damaged.
+
+    Parameters
+    ----------
+    word : str
+        What a study calls the generator.
+    schema : TableSchema
+        Of the table it is to sample.
+    unreadable : exception types
+        What reading damaged files raises, beside a missing file's KeyError.
+
+    Raises
+    ------
+    InvalidModelFiles
+    """
+    expected: tuple[type[Exception], ...] = (KeyError, *unreadable)
+    try:
+        yield
+    except expected as error:
+        raise InvalidModelFiles(
+            f"study {schema.study!r}: the files of the {word} generator cannot be read "
+            f"({type(error).__name__})"
+        ) from error
+
+
+def require_same_columns(word: str, names: list[str], schema: TableSchema) -> None:
+    """Refuse files that were made for other columns.
+
+    Raises
+    ------
+    InvalidModelFiles
+    """
+    if names != schema.names:
+        raise InvalidModelFiles(
+            f"study {schema.study!r}: the {word} generator was fitted to the columns {names}, "
+            f"expected {schema.names}"
+        )
 
 
 def require_complete(table: pd.DataFrame, schema: TableSchema) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import Field, ValidationError
 
 from hybrid_assets.errors import InvalidModelFiles
-from hybrid_assets.generators.base import GeneratorSettings, require_complete
+from hybrid_assets.generators.base import GeneratorSettings, reading_files, require_complete
 from hybrid_assets.generators.cart_trees import DonorTree, grow_tree
 from hybrid_assets.randomness import drawn_seed
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
@@ -117,18 +117,13 @@ class CartGenerator:
 
         generator = cls(settings)
         generator.schema_ = schema
-        try:
+        with reading_files("cart", schema, ValidationError, SafetensorError):
             fitted = TableSchema.model_validate_json(files["schema.json"])
             arrays = load(files["trees.safetensors"])
             generator.trees_ = [
                 DonorTree(**{f.name: arrays[f"{position:04d}.{f.name}"] for f in fields(DonorTree)})
                 for position in range(len(fitted.columns))
             ]
-        except (KeyError, ValidationError, SafetensorError) as error:
-            raise InvalidModelFiles(
-                f"study {schema.study!r}: the files of the cart generator cannot be read "
-                f"({type(error).__name__})"
-            ) from error
         if fitted.columns != schema.columns:
             raise InvalidModelFiles(
                 f"study {schema.study!r}: the cart generator was fitted to other columns, levels "

@@ -8,8 +8,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from hybrid_assets.errors import InvalidModelFiles
-from hybrid_assets.generators.base import GeneratorSettings, require_complete
+from hybrid_assets.generators.base import (
+    GeneratorSettings,
+    reading_files,
+    require_complete,
+    require_same_columns,
+)
 from hybrid_assets.generators.gan_network import (
     ContinuousCode,
     DiscreteCode,
@@ -118,21 +122,11 @@ class GanGenerator:
 
         generator = cls(settings)
         generator.schema_ = schema
-        try:
+        with reading_files("gan", schema, ValidationError, SafetensorError, RuntimeError):
             generator.state_ = GanState.model_validate_json(files["generator.json"])
             generator.network_ = generator.state_.new_network()
             generator.network_.load_state_dict(load(files["model.safetensors"]))
-        except (KeyError, ValidationError, SafetensorError, RuntimeError) as error:
-            raise InvalidModelFiles(
-                f"study {schema.study!r}: the files of the gan generator cannot be read "
-                f"({type(error).__name__})"
-            ) from error
-        names = [code.name for code in generator.state_.columns]
-        if names != schema.names:
-            raise InvalidModelFiles(
-                f"study {schema.study!r}: the gan generator was fitted to the columns {names}, "
-                f"expected {schema.names}"
-            )
+        require_same_columns("gan", [code.name for code in generator.state_.columns], schema)
         return generator
 
 

@@ -11,8 +11,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from hybrid_assets.errors import GeneratorError, InvalidModelFiles
-from hybrid_assets.generators.base import GeneratorSettings, require_complete
+from hybrid_assets.errors import GeneratorError
+from hybrid_assets.generators.base import (
+    GeneratorSettings,
+    reading_files,
+    require_complete,
+    require_same_columns,
+)
 from hybrid_assets.language.model_files import (
     model_from_files,
     model_to_files,
@@ -131,20 +136,11 @@ class LlmGenerator:
 
         generator = cls(settings)
         generator.schema_ = schema
-        try:
+        with reading_files("llm", schema, OSError, ValueError, SafetensorError):
             about = json.loads(files["generator.json"])
             names, generator.max_tokens_ = about["columns"], int(about["max_tokens"])
             generator.model_, generator.tokenizer_ = model_from_files(files)
-        except (KeyError, OSError, ValueError, SafetensorError) as error:
-            raise InvalidModelFiles(
-                f"study {schema.study!r}: the files of the llm generator cannot be read "
-                f"({type(error).__name__})"
-            ) from error
-        if names != schema.names:
-            raise InvalidModelFiles(
-                f"study {schema.study!r}: the llm generator was fitted to the columns {names}, "
-                f"expected {schema.names}"
-            )
+        require_same_columns("llm", names, schema)
         return generator
 
 
