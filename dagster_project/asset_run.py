@@ -18,7 +18,7 @@ from dagster_project.display import column_schema, picture
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import TableSchema
-from warehouse import Provenance
+from warehouse import ModelVersion, Provenance, storable_table
 
 AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
@@ -92,10 +92,8 @@ class AssetRun:
         return table
 
     def files(self, asset: str) -> dict[str, bytes]:
-        """Read the files of an upstream asset, but its pictures, and remember their version."""
-        model = self._warehouse.model(asset)
-        self.upstream.setdefault(asset, model.sha256)
-        folder = self._models.open(model)
+        """Read the files of an upstream asset, but its picture, and remember their version."""
+        folder = self._model_folder(asset)
         return {
             file.name: file.read_bytes()
             for file in sorted(folder.iterdir())
@@ -104,15 +102,17 @@ class AssetRun:
 
     def picture(self, asset: str) -> bytes | None:
         """Read the picture that an upstream asset keeps, if it keeps one."""
-        file = self._models.open(self._warehouse.model(asset)) / PICTURE
+        file = self._model_folder(asset) / PICTURE
         return file.read_bytes() if file.is_file() else None
 
     def schema(self, asset: str = "splits") -> TableSchema:
         """Read the layout of the study's tables."""
-        return TableSchema.model_validate_json(self._schema_file(asset))
+        return TableSchema.model_validate_json(self.files(asset)["schema.json"])
 
-    def _schema_file(self, asset: str) -> bytes:
-        return self._models.open(self._warehouse.model(asset)).joinpath("schema.json").read_bytes()
+    def _model_folder(self, asset: str) -> Path:
+        model = self._warehouse.model(asset)
+        self.upstream[f"{asset} (files)"] = model.sha256
+        return self._models.open(model)
 
     def part(self, split: str, schema: TableSchema) -> pd.DataFrame:
         """Read the ``train``, the ``holdout`` or the ``seed`` rows.
@@ -140,10 +140,12 @@ class AssetRun:
         checks: Iterable[dg.AssetCheckResult] = (),
     ) -> AssetResult:
         """Write the asset's table (with the files and the picture beside it) and describe it."""
+        content = storable_table(table)  # refused before anything is written
+        model = None
         if files is not None or drawn is not None:
-            self._keep_files(files or {}, drawn)
+            model = self._saved(files or {}, drawn)
         version = self._warehouse.record_table(
-            self.asset, table, self._provenance(), column_comments=comments
+            self.asset, content, self._provenance(), column_comments=comments, model=model
         )
         described = {
             "dagster/row_count": version.n_rows,
@@ -163,9 +165,10 @@ class AssetRun:
         checks: Iterable[dg.AssetCheckResult] = (),
     ) -> AssetResult:
         """Write the asset's model files and describe them."""
-        sha256, n_bytes = self._keep_files(files, drawn)
-        described = {"model_sha256": sha256, "model_bytes": n_bytes}
-        return self._result(sha256, {**described, **shown(drawn), **(metadata or {})}, checks)
+        model = self._saved(files, drawn)
+        self._warehouse.record_model(self.asset, model, self._provenance())
+        described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
+        return self._result(model.sha256, {**described, **shown(drawn), **(metadata or {})}, checks)
 
     def record_document(
         self, content: str, *, metadata: Mapping[str, Any] | None = None
@@ -177,11 +180,9 @@ class AssetRun:
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, ())
 
-    def _keep_files(self, files: Mapping[str, bytes], drawn: bytes | None) -> tuple[str, int]:
+    def _saved(self, files: Mapping[str, bytes], drawn: bytes | None) -> ModelVersion:
         kept = {**files, **({PICTURE: drawn} if drawn is not None else {})}
-        model = self._models.save(lambda folder: write_files(folder, kept))
-        self._warehouse.record_model(self.asset, model, self._provenance())
-        return model.sha256, model.n_bytes
+        return self._models.save(lambda folder: write_files(folder, kept))
 
     def _provenance(self) -> Provenance:
         return Provenance(

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
-SCIENCE = ("hybrid_assets", "warehouse", "dagster_project/assets", "dagster_project/sources")
+SCIENCE = ("hybrid_assets", "warehouse", "dagster_project")
 
 
 @cache

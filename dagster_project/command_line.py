@@ -3,16 +3,23 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import dagster as dg
 import typer
+import yaml
+from pydantic import ValidationError
 from rich.console import Console
 
 from dagster_project.instance import prepare_instance
+from dagster_project.private_errors import private_error_file
 from dagster_project.resources import hybrid_home
 from dagster_project.result_table import print_results
 from dagster_project.study_run import StudyRun, failure_text, run_study, studies
+from hybrid_assets.errors import HybridAssetsError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 app = typer.Typer(
     help="Synthetic study tables that keep the average treatment effect.",
@@ -20,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 LEAST_WIDTH = 118
+MASKED = "The error has been masked"  # Dagster's words, where an error is not the project's own
 console = Console()
 console.width = max(console.width, LEAST_WIDTH)
 WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
@@ -34,10 +42,10 @@ def run(
     Example: hybrid run paper_trial nhefs
     """
     prepare_instance()
-    unknown = sorted(set(names) - set(studies()))
+    known = _known_studies()
+    unknown = sorted(set(names) - set(known))
     if unknown:
-        console.print(f"unknown study {', '.join(unknown)}; known: {', '.join(studies())}")
-        raise typer.Exit(2)
+        _refuse(f"unknown study {', '.join(unknown)}; known: {', '.join(known)}")
     runs = [_run_one(name) for name in names]
     console.print(
         "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows its "
@@ -46,11 +54,48 @@ def run(
     raise typer.Exit(0 if all(one.success for one in runs) else 1)
 
 
+def _known_studies() -> list[str]:
+    try:
+        return studies()
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        _refuse(told)
+
+
+def _refuse(message: str) -> NoReturn:
+    console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def _told(error: BaseException | None) -> str | None:
+    """Say what is wrong with a study file, and where; None if that is not the error.
+
+    Dagster wraps what a study file of the package itself raises.
+    """
+    if isinstance(error, ValidationError):
+        faults = error.errors(include_url=False, include_input=False)
+        return "\n".join(f"{_place(fault)}: {fault['msg']}" for fault in faults)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        return f"{mark.name}:{mark.line + 1}: {error.context or 'invalid YAML'}: {error.problem}"
+    if isinstance(error, HybridAssetsError | yaml.YAMLError):
+        return str(error)
+    return _told(error.__cause__) if error else None
+
+
+def _place(fault: "ErrorDetails") -> str:
+    key, _, position = ".".join(map(str, fault["loc"])).rpartition(" at ")
+    return f"{position}: {key}" if key else position
+
+
 def _run_one(name: str) -> StudyRun:
     console.rule(f"[bold]{name}")
     finished = run_study(name, _print_event)
-    for failure in finished.failures:
-        console.print(f"failed  {failure}", style="red", markup=False)
+    if any(MASKED in failure for failure in finished.failures):
+        said = f"masked errors may quote rows; they are in full in {private_error_file()}"
+        console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
     if finished.success:
         print_results(console, name)
     for check in finished.failed_checks:
@@ -65,7 +110,9 @@ def _print_event(event: dg.DagsterEvent) -> None:
         asset = "/".join(event.asset_key.path[1:])
         console.print(f"  {asset:<34}{seconds:>7.1f} s", markup=False, highlight=False)
     elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-        console.print(f"  {event.step_key}: {failure_text(event)}", style="red", markup=False)
+        console.print(
+            f"  failed  {event.step_key}: {failure_text(event)}", style="red", markup=False
+        )
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Results as the Dagster UI shows them: schemas, pictures, small tables."""
 
 import base64
+import math
 from collections.abc import Mapping
 
 import dagster as dg
@@ -40,10 +41,16 @@ def picture(png: bytes, what: str) -> dg.MarkdownMetadataValue:
 
 
 def small_table(table: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """Show a table of aggregates as Markdown, numbers to four significant digits."""
-    shown = table.map(lambda v: f"{v:.4g}" if isinstance(v, float) else str(v))
+    """Show a table of aggregates as Markdown: four significant digits, "–" where absent."""
+    shown = table.astype(object).map(_cell)
     lines = [list(map(str, table.columns)), ["---"] * table.shape[1], *shown.to_numpy().tolist()]
     return dg.MetadataValue.md("\n".join("| " + " | ".join(cells) + " |" for cells in lines))
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def columns_from(

@@ -14,7 +14,7 @@ def prepare_instance() -> Path:
 
     Settings that are there already are left as they are. Errors that come from
     anywhere but this project's own error tree are redacted in the event log,
-    since a library may quote a row.
+    since a library may quote a row; `private_errors` keeps them in full.
 
     Returns
     -------
@@ -28,5 +28,7 @@ def prepare_instance() -> Path:
         shutil.copyfile(SETTINGS, folder / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_REDACT_USER_CODE_ERRORS"] = "1"
+    # Dagster's commands reset every logger below "dagster", and so would print what is masked.
+    os.environ["DAGSTER_REDACTED_ERROR_LOGGER_NAME"] = "hybrid.redacted_errors"
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     return folder

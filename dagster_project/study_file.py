@@ -1,7 +1,7 @@
 """The YAML a user edits: a study, where its rows are, and who answers for it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from dagster._utils.pydantic_yaml import enrich_validation_errors_with_source_position
@@ -61,14 +61,16 @@ class StudyFile(Study):
     holdout: Holdout = Holdout(share=0.2)
     owners: tuple[Owner, ...] = ()
 
+    @model_validator(mode="after")
+    def _holdout_is_other_people(self) -> Self:
+        if self.holdout.source == self.source:
+            raise ValueError("holdout: expected other people than the seed's; got its own source")
+        return self
+
     @property
     def known_effect(self) -> KnownEffect | None:
         """The true effect, where the seed is simulated."""
         return self.source.known_effect
-
-    def as_yaml(self) -> str:
-        """Write the settings in full, defaults included, as YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def read_study_file(file: Path) -> StudyFile:
@@ -81,7 +83,10 @@ def read_study_file(file: Path) -> StudyFile:
     pydantic.ValidationError
         If they do not make a study; names the file and the line.
     """
-    parsed = parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
+    text = file.read_text(encoding="utf-8")
+    if not isinstance(yaml.safe_load(text), dict):
+        raise StudyError(f"study file {file}: expected the keys type and attributes; got none")
+    parsed = parse_yaml_with_source_position(text, str(file))
     positions = parsed.source_position_tree.children.get("attributes")
     if positions is None:
         raise StudyError(f"study file {file}: expected the key attributes; got none")

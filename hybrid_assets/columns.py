@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import SeedTableError
+from hybrid_assets.missing_values import MISSING_LEVEL
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
 from hybrid_assets.study import CovariateSettings, Study
 
 MAX_LEVELS = 500
-MISSING_LEVEL = "missing"
+MAX_INFERRED_LEVELS = 20  # or a tenth of the rows: beyond, text names people rather than groups
+MIN_INDEX_ROWS = 100
 
 
 def is_zero_one(values: pd.Series) -> bool:
@@ -59,7 +61,7 @@ def infer_column(
 
 
 def _inferred_kind(values: pd.Series, name: str, study: Study) -> ColumnKind:
-    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+    if pd.api.types.infer_dtype(values) in NO_KIND:
         raise SeedTableError(
             study.name,
             name,
@@ -71,7 +73,24 @@ def _inferred_kind(values: pd.Series, name: str, study: Study) -> ColumnKind:
     if is_zero_one(values):
         return ColumnKind.BINARY
     whole = bool((values.astype(float) % 1 == 0).all())
+    if whole and _counts_rows(values):
+        raise SeedTableError(
+            study.name,
+            name,
+            expected="values that are not the row number (an identifier? name it under "
+            "identifiers; or declare its kind)",
+            got=f"{len(values)} consecutive whole numbers",
+        )
     return ColumnKind.INTEGER if whole else ColumnKind.CONTINUOUS
+
+
+NO_KIND = ("datetime64", "datetime", "date", "time", "timedelta64", "timedelta", "period")
+
+
+def _counts_rows(values: pd.Series) -> bool:
+    """Whether a column holds each of so many consecutive numbers once, as row numbers do."""
+    spread = float(values.max()) - float(values.min())
+    return len(values) >= MIN_INDEX_ROWS and spread == len(values) - 1 and bool(values.is_unique)
 
 
 def _require_numbers(values: pd.Series, name: str, kind: ColumnKind, study: Study) -> None:
@@ -93,12 +112,15 @@ def _require_numbers(values: pd.Series, name: str, kind: ColumnKind, study: Stud
 def _levels(
     values: pd.Series, name: str, settings: CovariateSettings, study: Study
 ) -> tuple[str | int, ...]:
-    n_levels = values.nunique()
-    if n_levels > MAX_LEVELS:
+    n_levels, limit = values.nunique(), MAX_LEVELS
+    if settings.kind is None:
+        limit = min(MAX_LEVELS, max(MAX_INFERRED_LEVELS, len(values) // 10))
+    if n_levels > limit:
         raise SeedTableError(
             study.name,
             name,
-            expected=f"at most {MAX_LEVELS} levels (an identifier? group the rare levels first)",
+            expected=f"at most {limit} levels (an identifier? name it under identifiers; or group "
+            "the rare levels first)",
             got=f"{n_levels} levels in {len(values)} rows",
         )
     if pd.api.types.is_numeric_dtype(values):
@@ -107,8 +129,17 @@ def _levels(
     else:
         seen = sorted(str(v) for v in values.unique())
     if settings.levels is None:
+        if settings.kind is ColumnKind.ORDINAL and isinstance(seen[0], str):
+            raise SeedTableError(
+                study.name,
+                name,
+                expected="levels: in order, lowest first, for text (declared ordinal)",
+                got=f"{n_levels} levels in no known order",
+            )
         return tuple(seen)
-    n_strange = len(set(seen) - set(settings.levels) - {MISSING_LEVEL})
+    by_word = {str(level): level for level in seen}
+    declared = [by_word.get(str(level), level) for level in settings.levels]
+    n_strange = len(set(seen) - set(declared) - {MISSING_LEVEL})
     if n_strange:
         raise SeedTableError(
             study.name,
@@ -116,7 +147,7 @@ def _levels(
             expected=f"the {len(settings.levels)} declared levels",
             got=f"{n_strange} other levels",
         )
-    return (*settings.levels, *(level for level in seen if level not in settings.levels))
+    return (*declared, *(level for level in seen if level not in declared))
 
 
 def shown_decimals(values: pd.Series) -> int:

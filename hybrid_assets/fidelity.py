@@ -117,7 +117,7 @@ def train_on_synthetic_test_on_real(
     *,
     schema: TableSchema,
     rng: np.random.Generator,
-) -> PredictiveScore:
+) -> PredictiveScore | None:
     """Predict the holdout's outcomes from the other columns, treatment included.
 
     The learner is small histogram gradient boosting (60 trees of depth 3):
@@ -133,20 +133,26 @@ def train_on_synthetic_test_on_real(
     rng : Generator
         For the learner.
 
+    Returns
+    -------
+    PredictiveScore or None
+        None if the outcome has a single value in one of the tables: such a
+        holdout cannot tell good predictions from bad, and such a training
+        table teaches none.
+
     Raises
     ------
     EvaluationError
-        If the outcome is neither binary nor numeric, or does not vary in the
-        holdout.
+        If the outcome is neither binary nor numeric.
     """
     outcome = schema[schema.outcome]
-    n_values = holdout[outcome.name].nunique()
-    if isinstance(outcome.dtype, pd.CategoricalDtype) or n_values < 2:
+    if isinstance(outcome.dtype, pd.CategoricalDtype):
         raise EvaluationError(
             f"study {schema.study!r}, column {outcome.name!r}: a predictive score needs a binary "
-            f"or numeric outcome that varies in the holdout; got a {outcome.kind.value} one with "
-            f"{n_values} value(s) in {len(holdout)} rows"
+            f"or numeric outcome; got a {outcome.kind.value} one"
         )
+    if any(table[outcome.name].nunique() < 2 for table in (synthetic, train, holdout)):
+        return None
     truth = holdout[outcome.name].to_numpy(dtype=float)
     random_seed = int(rng.integers(2**31))
     guesses = [_predictions(table, holdout, schema, random_seed) for table in (synthetic, train)]
@@ -193,7 +199,7 @@ def _predictions(
 
     columns = [column for column in schema.columns if column.name != schema.outcome]
     target = table[schema.outcome].to_numpy(dtype=float)
-    if not columns or len(np.unique(target)) < 2:  # nothing to learn: the guess is a constant
+    if not columns:  # nothing to learn from: the guess is a constant
         return np.full(len(holdout), target.mean())
     is_binary = schema[schema.outcome].kind is ColumnKind.BINARY
     kind = HistGradientBoostingClassifier if is_binary else HistGradientBoostingRegressor

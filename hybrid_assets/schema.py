@@ -102,6 +102,15 @@ class ColumnSchema(BaseModel):
         numbers = pd.to_numeric(values).astype("float64")
         return numbers if self.kind is ColumnKind.CONTINUOUS else numbers.round().astype("int64")
 
+    def cast_present(self, values: pd.Series) -> pd.Series:
+        """Cast as `cast` does, but keep missing values, in float64 where numbers are missing."""
+        present = values.notna()
+        if present.all():
+            return self.cast(values)
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            return self.cast(values[present]).reindex(values.index)
+        return pd.to_numeric(values).astype("float64")
+
 
 def level_words(values: pd.Series) -> pd.Series:
     """Write levels as text, so that 1, 1.0 and "1" are the same level; missing stays apart."""

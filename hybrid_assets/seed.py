@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.columns import MISSING_LEVEL, infer_column, is_zero_one
+from hybrid_assets.column_names import require_columns
+from hybrid_assets.columns import infer_column, is_zero_one
 from hybrid_assets.errors import SeedTableError
-from hybrid_assets.schema import TableSchema
+from hybrid_assets.missing_values import apply_policies
+from hybrid_assets.schema import ColumnKind, TableSchema
 from hybrid_assets.study import CovariateSettings, Study
 
 MIN_ARM_ROWS = 10
@@ -52,12 +54,12 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
         One error for the first thing that is wrong: names the study, the
         column, what was expected and what came.
     """
-    _require_columns(table, study)
+    require_columns(table, study)
     covariates = _covariate_settings(table, study)
     analysed = [*covariates, study.treatment, study.outcome]
     _require_finite(table, analysed, study)
     _require_complete_ends(table, study)
-    kept, n_dropped = _apply_drop_rows(table, covariates, study)
+    kept = apply_policies(table, covariates, study)
     constant = tuple(name for name in covariates if kept[name].nunique(dropna=False) < 2)
     for name in constant:
         warnings.warn(
@@ -73,27 +75,8 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
         )
     rows, schema = _canonical(kept, covariates, study)
     identifiers = kept[list(study.identifiers)].reset_index(drop=True)
+    n_dropped = len(table) - len(kept)
     return SeedTable(pd.concat([identifiers, rows], axis=1), schema, n_dropped, constant)
-
-
-def _require_columns(table: pd.DataFrame, study: Study) -> None:
-    names = [str(name) for name in table.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise SeedTableError(
-            study.name, repeated[0], expected="a unique column name", got="it more than once"
-        )
-    wanted = [study.treatment, study.outcome, *(study.covariates or ()), *study.identifiers]
-    for name in wanted:
-        if name not in names:
-            raise SeedTableError(
-                study.name,
-                name,
-                expected="a column of the seed table",
-                got=f"columns {', '.join(names) or '(none)'}",
-            )
-    if table.empty:
-        raise SeedTableError(study.name, "(table)", expected="rows", got="an empty table")
 
 
 def _covariate_settings(table: pd.DataFrame, study: Study) -> dict[str, CovariateSettings]:
@@ -120,31 +103,6 @@ def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
             raise SeedTableError(
                 study.name, name, expected="no missing value", got=f"{n_missing} missing"
             )
-
-
-def _apply_drop_rows(
-    table: pd.DataFrame, covariates: dict[str, CovariateSettings], study: Study
-) -> tuple[pd.DataFrame, int]:
-    drop = np.zeros(len(table), dtype=bool)
-    for name, settings in covariates.items():
-        missing = table[name].isna().to_numpy()
-        policy = settings.missing or study.missing
-        if missing.any() and policy == "refuse":
-            raise SeedTableError(
-                study.name,
-                name,
-                expected="no missing value, or a missing-value policy "
-                "(missing: drop_rows | category | impute)",
-                got=f"{int(missing.sum())} missing and no policy",
-            )
-        if policy == "drop_rows":
-            drop |= missing
-    kept = table.loc[~drop].reset_index(drop=True)
-    if kept.empty:
-        raise SeedTableError(
-            study.name, "(table)", expected="a complete row", got="none after drop_rows"
-        )
-    return kept, int(drop.sum())
 
 
 def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
@@ -177,39 +135,28 @@ def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
         raise SeedTableError(
             study.name, study.outcome, expected="an outcome that varies", got="a single value"
         )
+    for arm in (0, 1):
+        if outcome[treatment.astype(int) == arm].nunique() < 2:
+            raise SeedTableError(
+                study.name,
+                study.outcome,
+                expected="an outcome that varies in each arm",
+                got=f"a single value where {study.treatment} = {arm}",
+            )
 
 
 def _canonical(
     table: pd.DataFrame, covariates: dict[str, CovariateSettings], study: Study
 ) -> tuple[pd.DataFrame, TableSchema]:
+    table = table.assign(**{study.treatment: table[study.treatment].astype("int64")})
+    settings = {
+        **covariates,
+        study.treatment: CovariateSettings(kind=ColumnKind.BINARY),
+        study.outcome: CovariateSettings(decimals=study.outcome_decimals),
+    }
     columns, schemas = {}, []
-    for name in [c for c in map(str, table.columns) if c in covariates] + [
-        study.treatment,
-        study.outcome,
-    ]:
-        settings = covariates.get(
-            name, CovariateSettings(decimals=study.outcome_decimals if name == study.outcome else 0)
-        )
-        if (settings.missing or study.missing) == "category" and table[name].isna().any():
-            table = table.assign(**{name: _with_missing_level(table[name], name, study)})
-        schema = infer_column(table[name], name, settings, study)
-        present = table[name].notna()
-        if present.all():
-            columns[name] = schema.cast(table[name])
-        elif isinstance(schema.dtype, pd.CategoricalDtype):
-            columns[name] = schema.cast(table.loc[present, name]).reindex(table.index)
-        else:
-            columns[name] = pd.to_numeric(table[name]).astype("float64")
+    for name in (str(name) for name in table.columns if name in settings):
+        schema = infer_column(table[name], name, settings[name], study)
+        columns[name] = schema.cast_present(table[name])
         schemas.append(schema)
     return pd.DataFrame(columns), TableSchema(study=study.name, columns=tuple(schemas))
-
-
-def _with_missing_level(values: pd.Series, name: str, study: Study) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(values):
-        raise SeedTableError(
-            study.name,
-            name,
-            expected="text levels for missing: category (numbers take impute or drop_rows)",
-            got=f"type {values.dtype}",
-        )
-    return values.astype(object).where(values.notna(), MISSING_LEVEL)

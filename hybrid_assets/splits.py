@@ -10,8 +10,12 @@ import pandas as pd
 
 from hybrid_assets.columns import is_zero_one
 from hybrid_assets.errors import SeedTableError
-from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
+from hybrid_assets.missing_values import apply_policies, flag_name
+from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema, level_words
 from hybrid_assets.seed import MIN_ARM_ROWS
+from hybrid_assets.study import CovariateSettings, Study
+
+MAX_SHARED_ROWS = 0.05
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,15 @@ class Splits:
     holdout: pd.DataFrame
     schema: TableSchema
 
-    @property
-    def seed(self) -> pd.DataFrame:
-        """Training and holdout rows together."""
-        return pd.concat([self.train, self.holdout], ignore_index=True)
-
 
 def split_seed(
     rows: pd.DataFrame, schema: TableSchema, *, share: float, rng: np.random.Generator
 ) -> Splits:
     """Set a share of the rows aside, at random within each arm.
+
+    A binary outcome is stratified too, within the arm's number of holdout
+    rows: its rarer value gives its rounded share (none if there are too few,
+    so they all train), the other value the rest.
 
     Parameters
     ----------
@@ -59,6 +62,8 @@ def split_seed(
         holdout gets none of an arm.
     """
     holdout = np.zeros(len(rows), dtype=bool)
+    is_binary = schema[schema.outcome].kind is ColumnKind.BINARY
+    strata = rows[schema.outcome].to_numpy() if is_binary else np.zeros(len(rows))
     for arm in (0, 1):
         members = np.flatnonzero(rows[schema.treatment].to_numpy() == arm)
         n_holdout = round(share * len(members))
@@ -69,7 +74,11 @@ def split_seed(
                 expected=f"a holdout row and {MIN_ARM_ROWS} training rows in each arm",
                 got=f"{len(members)} rows with {schema.treatment} = {arm} at holdout share {share}",
             )
-        holdout[rng.choice(members, size=n_holdout, replace=False)] = True
+        is_event = strata[members] == 1
+        rare, others = sorted((members[is_event], members[~is_event]), key=len)
+        n_rare = round(share * len(rare))
+        for stratum, size in ((rare, n_rare), (others, n_holdout - n_rare)):
+            holdout[rng.choice(stratum, size=size, replace=False)] = True
     wanted = rows[schema.names]
     return complete(wanted.loc[~holdout], wanted.loc[holdout], schema)
 
@@ -95,7 +104,7 @@ def complete(train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) ->
         columns.append(column)
         if fill is not None:
             flag = ColumnSchema(
-                name=f"{name}_missing",
+                name=flag_name(name),
                 role=Role.COVARIATE,
                 kind=ColumnKind.BINARY,
                 minimum=0.0,
@@ -124,33 +133,102 @@ def _central(values: pd.Series, column: ColumnSchema) -> Any:
     return median if column.kind is ColumnKind.CONTINUOUS else round(median)
 
 
-def conform_holdout(rows: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
-    """Give holdout rows from another source the seed's columns and dtypes.
+def conform_holdout(rows: pd.DataFrame, schema: TableSchema, study: Study) -> pd.DataFrame:
+    """Give holdout rows from another source the seed's columns, policies and dtypes.
 
     Ranges may differ from the seed's; levels may not.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As read.
+    schema : TableSchema
+        The seed table's.
+    study : Study
+        Whose missing-value policies hold here too.
 
     Raises
     ------
     SeedTableError
         If a column is absent, incomplete, or holds a level the seed lacks.
     """
-    for column in schema.columns:
-        if column.name not in rows.columns:
+    for name in schema.names:
+        if name not in rows.columns:
             raise SeedTableError(
                 schema.study,
-                column.name,
+                name,
                 expected="a column of the holdout table",
-                got=f"columns {', '.join(map(str, rows.columns))}",
+                got=f"{rows.shape[1]} other columns",
             )
-        unbounded = column.model_copy(update={"minimum": None, "maximum": None})
-        n_bad = int(unbounded.invalid(rows[column.name]).sum())
-        if column.kind is ColumnKind.BINARY and not is_zero_one(rows[column.name]):
-            n_bad = max(n_bad, 1)
-        if n_bad:
-            raise SeedTableError(
-                schema.study,
-                column.name,
-                expected=f"holdout values like the seed's ({column.kind.value})",
-                got=f"{n_bad} missing or of another kind",
-            )
-    return schema.canonical(rows)
+    settings = study.covariates or {}
+    covariates = {n: settings.get(n, CovariateSettings()) for n in schema.covariate_names}
+    kept = apply_policies(rows, covariates, study)
+    return pd.DataFrame({c.name: _conformed(kept[c.name], c, schema) for c in schema.columns})
+
+
+def _conformed(values: pd.Series, column: ColumnSchema, schema: TableSchema) -> pd.Series:
+    present = values.dropna() if column.role is Role.COVARIATE else values
+    unbounded = column.model_copy(update={"minimum": None, "maximum": None})
+    n_bad = int(unbounded.invalid(present).sum())
+    if column.kind is ColumnKind.BINARY and not is_zero_one(present.astype(float, errors="ignore")):
+        n_bad = max(n_bad, 1)
+    if n_bad:
+        raise SeedTableError(
+            schema.study,
+            column.name,
+            expected=f"holdout values like the seed's ({column.kind.value})",
+            got=f"{n_bad} missing or of another kind",
+        )
+    return column.cast_present(values)
+
+
+def require_new_identifiers(seed: pd.DataFrame, holdout: pd.DataFrame, study: Study) -> None:
+    """Refuse a holdout table that carries an identifier of the seed table.
+
+    Raises
+    ------
+    SeedTableError
+    """
+    for name in study.identifiers:
+        if name in holdout.columns:
+            n_shared = int(holdout[name].astype(str).isin(seed[name].astype(str)).sum())
+            if n_shared:
+                raise SeedTableError(
+                    study.name,
+                    name,
+                    expected="holdout people who are not in the seed",
+                    got=f"{n_shared} holdout rows with an identifier of the seed",
+                )
+
+
+def require_new_rows(seed: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) -> None:
+    """Refuse a holdout that equals the seed more often than the seed repeats itself.
+
+    Parameters
+    ----------
+    seed, holdout : DataFrame
+        With the columns of `schema`; values may be missing.
+    schema : TableSchema
+
+    Raises
+    ------
+    SeedTableError
+    """
+    seed_keys, keys = (_row_keys(table, schema) for table in (seed, holdout))
+    repeated = float(seed_keys.duplicated(keep=False).mean())
+    shared = float(keys.isin(seed_keys).mean())
+    if shared > 2.0 * repeated + MAX_SHARED_ROWS:
+        raise SeedTableError(
+            schema.study,
+            "(holdout)",
+            expected="people who are not in the seed",
+            got=f"{shared:.0%} of the holdout rows equal to a seed row",
+        )
+
+
+def _row_keys(table: pd.DataFrame, schema: TableSchema) -> pd.Series:
+    plain = {
+        c.name: level_words(table[c.name]) if c.levels else table[c.name].astype("float64")
+        for c in schema.columns
+    }
+    return pd.util.hash_pandas_object(pd.DataFrame(plain), index=False)

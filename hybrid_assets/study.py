@@ -12,6 +12,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictInt,
+    StrictStr,
     field_validator,
     model_validator,
 )
@@ -23,7 +25,7 @@ from hybrid_assets.generators import (
     UndecidedGeneratorSettings,
 )
 from hybrid_assets.nuisance import NuisanceSettings, ParametricSettings
-from hybrid_assets.schema import ColumnKind, Level
+from hybrid_assets.schema import ColumnKind
 
 MissingPolicy = Literal["refuse", "drop_rows", "category", "impute"]
 StudyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
@@ -53,7 +55,7 @@ class CovariateSettings(Strict):
     """
 
     kind: ColumnKind | None = None
-    levels: tuple[Level, ...] | None = None
+    levels: tuple[StrictInt | StrictStr, ...] | None = None
     decimals: int | None = Field(default=None, ge=0, le=12)
     missing: MissingPolicy | None = None
 
@@ -61,6 +63,8 @@ class CovariateSettings(Strict):
     def _levels_belong_to_ordinal(self) -> Self:
         if self.levels is not None and self.kind is not ColumnKind.ORDINAL:
             raise ValueError("levels are given for kind: ordinal only")
+        if self.levels is not None and len(set(map(str, self.levels))) < len(self.levels):
+            raise ValueError("levels name each level once")
         return self
 
 
@@ -88,6 +92,9 @@ class Gates(Strict):
     max_effect_drift : float
         Largest distance between a hybrid table's exact effect and the seed's
         TMLE, in standard errors of the latter.
+    max_calibration_shift : float
+        Largest shift of an arm's outcome mean: on the logit scale, or in
+        standard deviations of a continuous outcome.
     max_extreme_share : float
         Largest share of rows with a propensity beyond 1/(√n · ln n).
     max_excess_copies : float
@@ -99,6 +106,7 @@ class Gates(Strict):
     """
 
     max_effect_drift: float = Field(default=0.1, gt=0.0)
+    max_calibration_shift: float = Field(default=0.15, gt=0.0)
     max_extreme_share: float = Field(default=0.01, ge=0.0, le=1.0)
     max_excess_copies: float = Field(default=0.01, ge=0.0, le=1.0)
     max_dcr_share_z: float = Field(default=2.58, gt=0.0)
@@ -219,8 +227,9 @@ class Study(Strict):
 
     @property
     def content_hash(self) -> str:
-        """Sha256 of the settings in canonical JSON: the study's version."""
-        document = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Sha256 of all settings that decide a result, in canonical JSON."""
+        settings = self.model_dump(mode="json", exclude={"title", "description", "owners"})
+        document = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(document.encode()).hexdigest()
 
     def random_generator(self, purpose: str) -> np.random.Generator:

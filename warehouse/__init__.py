@@ -1,5 +1,6 @@
 """Storage of studies: tables in DuckDB, models as folders, and a log of where all came from."""
 
+from warehouse.arrow_tables import storable_table
 from warehouse.errors import (
     CorruptAuditLog,
     CorruptModel,
@@ -30,4 +31,5 @@ __all__ = [
     "WarehouseBusy",
     "WarehouseError",
     "read_duckdb_table",
+    "storable_table",
 ]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
@@ -56,6 +57,7 @@ class Warehouse:
         provenance: Provenance,
         *,
         column_comments: Mapping[str, str] | None = None,
+        model: ModelVersion | None = None,
     ) -> TableVersion:
         """Store `table` as the current content of `asset` and log where it came from.
 
@@ -69,6 +71,8 @@ class Warehouse:
             Where it came from.
         column_comments : Mapping[str, str], optional
             Column -> one sentence on what it holds.
+        model : ModelVersion, optional
+            Saved files that belong to the table; becomes current with it.
 
         Raises
         ------
@@ -84,6 +88,8 @@ class Warehouse:
             catalog.replace_table(connection, name, content)
             comment = f"Asset {asset}, data version {version}, run {provenance.run_id}."
             catalog.comment_table(connection, name, comment, comments)
+            if model is not None:
+                _set_model(connection, asset, model, provenance)
             made = Materialization(asset, "table", version, content.num_rows, provenance)
             audit_log.append_entry(connection, made)
         size = content.num_rows, content.num_columns
@@ -92,10 +98,8 @@ class Warehouse:
     def record_model(self, asset: str, model: ModelVersion, provenance: Provenance) -> None:
         """Make `model` the current model of `asset` and log where it came from."""
         table_name(asset)
-        made = Materialization(asset, "model", model.sha256, None, provenance)
         with write_transaction(self._database, self._wait()) as connection:
-            catalog.set_current_model(connection, asset, model)
-            audit_log.append_entry(connection, made)
+            _set_model(connection, asset, model, provenance)
 
     def record_document(
         self, asset: str, content: bytes, provenance: Provenance, *, suffix: str = ".html"
@@ -230,6 +234,14 @@ class Warehouse:
 
     def _wait(self) -> BoundedWait:
         return BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
+
+
+def _set_model(
+    connection: duckdb.DuckDBPyConnection, asset: str, model: ModelVersion, provenance: Provenance
+) -> None:
+    catalog.set_current_model(connection, asset, model)
+    made = Materialization(asset, "model", model.sha256, None, provenance)
+    audit_log.append_entry(connection, made)
 
 
 def _not_logged(name: str) -> str:

@@ -116,7 +116,7 @@ def _all_effects(run: AssetRun) -> pd.DataFrame:
 
 
 def _comparison(run: AssetRun) -> tuple[ComparisonRow, ...]:
-    scores: dict[tuple[str, str], PredictiveScore] = {}
+    scores: dict[tuple[str, str], PredictiveScore | None] = {}
     distances: dict[tuple[str, str], DcrEvaluation] = {}
     for g in run.study.generators:
         privacy = run.files(f"{g}/privacy_evaluation")["distances.json"]

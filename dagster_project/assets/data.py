@@ -10,7 +10,14 @@ from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import comments_of, small_table
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
-from hybrid_assets.splits import Splits, complete, conform_holdout, split_seed
+from hybrid_assets.splits import (
+    Splits,
+    complete,
+    conform_holdout,
+    require_new_identifiers,
+    require_new_rows,
+    split_seed,
+)
 
 
 def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
@@ -73,8 +80,11 @@ def _split(run: AssetRun, schema: TableSchema) -> Splits:
     rows = run.table("seed_table")
     holdout = run.study.holdout
     if holdout.source is not None:
-        unseen = conform_holdout(holdout.source.read(run.folder), schema)
-        return complete(rows[schema.names], unseen, schema)
+        unseen = holdout.source.read(run.folder)
+        conformed = conform_holdout(unseen, schema, run.study)
+        require_new_identifiers(rows, unseen, run.study)
+        require_new_rows(rows, conformed, schema)
+        return complete(rows[schema.names], conformed, schema)
     return split_seed(rows, schema, share=holdout.chosen_share, rng=run.rng)
 
 

@@ -20,7 +20,7 @@ from hybrid_assets.study import Gates
 
 SyntheticKind = Literal["hybrid", "full synthetic"]
 DCR_EVALUATIONS = TypeAdapter(dict[str, DcrEvaluation])
-PREDICTIVE_SCORES = TypeAdapter(dict[str, PredictiveScore])
+PREDICTIVE_SCORES = TypeAdapter(dict[str, PredictiveScore | None])
 HYBRID_W: Final = "hybrid covariates"
 HYBRID: Final = "hybrid"
 FULL: Final = "full synthetic"
@@ -154,11 +154,11 @@ def _privacy_checks(found: DcrEvaluation, gates: Gates) -> list[dg.AssetCheckRes
     ]
 
 
-def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore]]:
+def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | None]]:
     schema = run.schema()
     train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
     rows: list[pd.DataFrame] = []
-    scores: dict[str, PredictiveScore] = {}
+    scores: dict[str, PredictiveScore | None] = {}
     for kind, table in _synthetic_tables(run, schema).items():
         rows.append(marginals(train, holdout, table, schema).assign(table_kind=kind))
         scores[kind] = train_on_synthetic_test_on_real(
@@ -167,10 +167,11 @@ def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore]]:
     return pd.concat(rows, ignore_index=True), scores
 
 
-def _score_table(scores: dict[str, PredictiveScore]) -> dg.MarkdownMetadataValue:
-    rows = [{"table": kind, **PREDICTIVE_SCORES.dump_python({kind: score})[kind]}
-            for kind, score in scores.items()]  # fmt: skip
-    return small_table(pd.DataFrame(rows))
+def _score_table(scores: dict[str, PredictiveScore | None]) -> dg.MarkdownMetadataValue:
+    dumped = PREDICTIVE_SCORES.dump_python(scores)
+    columns = ["table", *PredictiveScore.__dataclass_fields__]
+    rows = [{"table": kind, **(score or {})} for kind, score in dumped.items()]
+    return small_table(pd.DataFrame(rows, columns=columns))
 
 
 def _effects(run: AssetRun) -> pd.DataFrame:

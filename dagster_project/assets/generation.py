@@ -1,7 +1,5 @@
 """From a fitted generator to hybrid triplets, and the generator alone beside them."""
 
-from dataclasses import asdict
-
 import dagster as dg
 import pandas as pd
 
@@ -41,6 +39,13 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         "The hybrid population's exact effect is the seed's TMLE.",
         blocking=True,
     )
+    shift = make.check(
+        triplets,
+        "calibration_shift",
+        "The outcome model had to be moved little to keep the effect: a large shift (logit scale, "
+        "or standard deviations) means that the covariates or the outcome model are poor.",
+        blocking=False,
+    )
 
     @make.asset(fitted, deps=["splits"], kinds={KINDS[kind]}, privacy="confidential", pool=pool)
     def fitted_generator(run: AssetRun) -> AssetResult:
@@ -73,7 +78,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         deps=[covariates, "propensity_model", "outcome_model", "seed_estimates", "splits"],
         kinds={"duckdb"},
         privacy="derived",
-        checks=[drift],
+        checks=[drift, shift],
     )
     def hybrid(run: AssetRun) -> AssetResult:
         """Covariates, then treatment from its own model, then the outcome, targeted to the seed."""
@@ -86,7 +91,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
                 **_hybrid_metadata(made),
                 **_lineage(run.study, schema.covariate_names, covariates),
             },
-            checks=[_drift(run, made)],
+            checks=[_drift(run, made), _shift(run, made, schema.outcome)],
         )
 
     @make.asset(full, deps=["splits"], kinds={"duckdb", KINDS[kind]}, privacy="derived", pool=pool)
@@ -147,14 +152,41 @@ def _hybrid(run: AssetRun, schema: TableSchema, covariates: str) -> HybridTable:
 
 
 def _hybrid_metadata(made: HybridTable) -> dict[str, object]:
-    calibration = pd.Series(asdict(made.calibration)) if made.calibration else pd.Series()
-    shown = pd.DataFrame({"calibration": calibration.index, "value": calibration.to_numpy()})
     return {
         "assignment": made.assignment,
         "psi_exact": made.true_ate,
         "outcomes_at_bounds_share": made.bounded_share,
-        "calibration": small_table(shown),
+        "calibration": small_table(_calibration_table(made)),
     }
+
+
+def _calibration_table(made: HybridTable) -> pd.DataFrame:
+    """Show shifts and arm means; the outcome's range is two people's and stays out."""
+    found = made.calibration
+    if found is None:
+        return pd.DataFrame()
+    return pd.DataFrame(
+        {
+            "arm": ["control", "treated"],
+            "shift": [found.shift_control, found.shift_treated],
+            "mean before": [found.uncalibrated_control, found.uncalibrated_treated],
+            "mean after": [found.target_control, found.target_treated],
+        }
+    )
+
+
+def _shift(run: AssetRun, made: HybridTable, outcome: str) -> dg.AssetCheckResult:
+    """Compare the larger shift: on the logit scale, or in standard deviations of the outcome."""
+    found, largest = made.calibration, 0.0
+    if found is not None:
+        unit = 1.0 if found.is_binary else float(made.table[outcome].std())
+        largest = max(abs(found.shift_control), abs(found.shift_treated)) / unit
+    return dg.AssetCheckResult(
+        check_name="calibration_shift",
+        passed=largest <= run.study.gates.max_calibration_shift,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"largest_shift": largest, "limit": run.study.gates.max_calibration_shift},
+    )
 
 
 def _drift(run: AssetRun, made: HybridTable) -> dg.AssetCheckResult:

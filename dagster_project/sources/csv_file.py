@@ -1,6 +1,7 @@
 """A comma-separated file with a header line."""
 
 import csv
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -30,18 +31,22 @@ class CsvSource(Source):
         file = existing_file(folder, self.path, "csv")
         header = self._header(file)
         try:
-            table = pd.read_csv(
-                file,
-                sep=self.separator,
-                header=0,
-                names=range(len(header)),
-                index_col=False,
-                low_memory=False,
-            )
-        except (ValueError, UnicodeDecodeError):
+            with warnings.catch_warnings():
+                # pandas only warns where rows are longer than the header, and shifts them
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                table = pd.read_csv(
+                    file,
+                    sep=self.separator,
+                    header=0,
+                    names=range(len(header)),
+                    index_col=False,
+                    low_memory=False,
+                )
+        except (ValueError, UnicodeDecodeError, pd.errors.ParserWarning):
             raise SourceError(
                 f"source csv: expected UTF-8 text with {len(header)} columns separated by "
-                f"{self.separator!r} in {file}; got lines that do not parse"
+                f"{self.separator!r} in {file}; got lines that do not parse or have another "
+                "number of fields (row names without a header?)"
             ) from None
         return table.set_axis(header, axis="columns")
 

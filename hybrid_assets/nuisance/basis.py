@@ -14,6 +14,8 @@ from hybrid_assets.nuisance.spline import Curve
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
 BasisWord = Literal["constant", "linear", "spline", "pairwise", "parametric"]
+MIN_INDICATOR_ROWS = 10  # rarer indicators enter no product
+ROWS_PER_PRODUCT = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,6 +38,8 @@ class CovariateBasis:
         Splines by main effect; absent for effects with few distinct values.
     squares : tuple of int
         Main effects that the parametric basis also squares.
+    products : tuple of (int, int)
+        Pairs of main effects that the pairwise basis multiplies.
     """
 
     schema: TableSchema
@@ -43,6 +47,7 @@ class CovariateBasis:
     scales: np.ndarray
     curves: dict[int, Curve]
     squares: tuple[int, ...]
+    products: tuple[tuple[int, int], ...]
 
     @classmethod
     def fit(
@@ -57,7 +62,7 @@ class CovariateBasis:
         curves = {index: curve for index, curve in fitted.items() if curve is not None}
         sources = main_effect_names(schema)
         squared = tuple(i for name in squares for i, s in enumerate(sources) if s == name)
-        return cls(schema, centers, scales, curves, squared)
+        return cls(schema, centers, scales, curves, squared, _product_pairs(raw, sources))
 
     def matrices(
         self, covariates: pd.DataFrame, words: Iterable[BasisWord]
@@ -78,13 +83,7 @@ class CovariateBasis:
         return [curve.columns(main[:, index]) for index, curve in sorted(self.curves.items())]
 
     def _products(self, main: np.ndarray) -> list[np.ndarray]:
-        sources = main_effect_names(self.schema)
-        return [
-            main[:, i] * main[:, j]
-            for i in range(len(sources))
-            for j in range(i + 1, len(sources))
-            if sources[i] != sources[j]
-        ]
+        return [main[:, i] * main[:, j] for i, j in self.products]
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers; Python's JSON keeps every bit of a float."""
@@ -93,6 +92,7 @@ class CovariateBasis:
             "scales": self.scales.tolist(),
             "curves": {str(index): curve.to_json() for index, curve in self.curves.items()},
             "squares": list(self.squares),
+            "products": [list(pair) for pair in self.products],
         }
 
     @classmethod
@@ -104,12 +104,37 @@ class CovariateBasis:
             np.array(state["scales"], dtype=float),
             {int(index): Curve.from_json(curve) for index, curve in state["curves"].items()},
             tuple(state["squares"]),
+            tuple((i, j) for i, j in state["products"]),
         )
 
 
 def main_effect_names(schema: TableSchema) -> list[str]:
     """Name the covariate behind each main effect, in column order."""
     return [column.name for column in schema.columns for _ in range(_n_effects(column))]
+
+
+def _product_pairs(raw: np.ndarray, sources: list[str]) -> tuple[tuple[int, int], ...]:
+    """Choose pairs of main effects of different covariates, in column order.
+
+    Without a limit two columns of 50 levels give 2401 products. Indicators held
+    (or lacked) by fewer than `MIN_INDICATOR_ROWS` rows get none, and there is at
+    most one product for every `ROWS_PER_PRODUCT` rows. The pairs dropped first
+    are those with the smallest product of both row counts, the rarest
+    indicators; among equals the later in column order.
+    """
+    n_rows = len(raw)
+    counts = [_informative_rows(raw[:, i]) for i in range(raw.shape[1])]
+    usable = [i for i, count in enumerate(counts) if count >= MIN_INDICATOR_ROWS]
+    pairs = [(i, j) for i in usable for j in usable if i < j and sources[i] != sources[j]]
+    pairs.sort(key=lambda pair: -counts[pair[0]] * counts[pair[1]])  # stable
+    return tuple(sorted(pairs[: n_rows // ROWS_PER_PRODUCT]))
+
+
+def _informative_rows(values: np.ndarray) -> int:
+    """Count rows in the smaller group of an indicator; all rows of any other main effect."""
+    is_indicator = bool(np.isin(values, (0.0, 1.0)).all())
+    n_ones = int(values.sum()) if is_indicator else 0
+    return min(n_ones, len(values) - n_ones) if is_indicator else len(values)
 
 
 def _n_effects(column: ColumnSchema) -> int:

@@ -15,7 +15,7 @@ TableKey = tuple[str, str]
 
 def comparison_rows(
     effects: pd.DataFrame,
-    scores: Mapping[TableKey, PredictiveScore] | None = None,
+    scores: Mapping[TableKey, PredictiveScore | None] | None = None,
     distances: Mapping[TableKey, DcrEvaluation] | None = None,
     *,
     main_estimator: str = "tmle",
@@ -27,7 +27,7 @@ def comparison_rows(
     effects : DataFrame
         From `hybrid_assets.effects.compared`.
     scores, distances : mapping, optional
-        By (generator, table kind).
+        By (generator, table kind); None for a table that has no score.
     main_estimator : str
         Whose differences to truth and seed are shown.
     """
@@ -38,7 +38,7 @@ def comparison_rows(
 
 def _row(
     rows: pd.DataFrame,
-    scores: Mapping[TableKey, PredictiveScore],
+    scores: Mapping[TableKey, PredictiveScore | None],
     distances: Mapping[TableKey, DcrEvaluation],
     main_estimator: str,
 ) -> ComparisonRow:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from dagster_project.study_file import StudyFile, read_study_file
+from hybrid_assets.errors import StudyError
 
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 MakeStudy = Callable[..., StudyFile]
@@ -47,8 +48,8 @@ def with_rare_arm(rows: pd.DataFrame) -> pd.DataFrame:
                 site=[f"s{i}" for i in range(10_200)]
             ),
             {},
-            "'site': expected at most 500 levels (an identifier? group the rare levels first); "
-            "got 10200 levels",
+            "'site': expected at most 500 levels (an identifier? name it under identifiers; or "
+            "group the rare levels first); got 10200 levels",
         ),
     ],
 )  # fmt: skip
@@ -109,6 +110,8 @@ def test_a_single_valued_covariate_is_left_out_with_a_warning(
         ("holdout: {share: 0.9}", r"holdout.share at .*:12`\n  Input should be less than"),
         ("holdout: {share: 0}", r"holdout.share at .*:12`\n  Input should be greater than"),
         ("holdout: {}", "expected either a share or a source"),
+        ("identifiers: [W1]", "study 'small', column 'W1': expected one role for each column"),
+        ("holdout: {source: {kind: csv, path: seed.csv}}", "got its own source"),
         ("identifiers: [A]", "study 'small', column 'A': expected one role for each column"),
         ("owners: [nobody]", "String should match pattern"),
     ],
@@ -120,6 +123,13 @@ def test_a_bad_study_file_is_refused_with_its_line(tmp_path: Path, line: str, me
     file.write_text("\n".join([*lines, f"  {line}"]) + "\n")
     with pytest.raises(ValidationError, match=message):
         read_study_file(file)
+
+
+@pytest.mark.parametrize("text", ["", "type: x", "- a list"])
+def test_a_study_file_without_attributes_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "defs.yaml").write_text(text)
+    with pytest.raises(StudyError, match=r"defs.yaml: expected the key.* attributes; got none"):
+        read_study_file(tmp_path / "defs.yaml")
 
 
 GOOD_FILE = """\

@@ -97,8 +97,8 @@ def test_the_audit_log_holds_every_materialization(warehouse: Warehouse) -> None
     assert set(entries["run_id"].unique()) == {entries["run_id"].iloc[0]}
     of_hybrid = entries[(entries["asset"] == "gan/hybrid_triplets") & (entries["kind"] == "table")]
     upstream = of_hybrid["upstream"].iloc[-1]
-    for asset in ("gan/synthetic_covariates", "outcome_model", "propensity_model"):
-        assert f'"{asset}"' in upstream
+    for source in ("gan/synthetic_covariates", "outcome_model (files)", "splits (files)"):
+        assert f'"{source}"' in upstream
 
 
 def test_synthetic_tables_have_the_seeds_columns_and_levels(warehouse: Warehouse) -> None:

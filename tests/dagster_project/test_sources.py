@@ -73,6 +73,7 @@ LATE_FAULT = b"w,A\n" + b"1,2\n" * 9000 + b"\xff,1\n"
         ({"kind": "csv", "path": "none.csv"}, None, "csv: expected a file at .*none.csv"),
         ({"kind": "csv", "path": "f"}, b"", "expected a header line of UTF-8 text"),
         ({"kind": "csv", "path": "f"}, LATE_FAULT, "got lines that do not parse"),
+        ({"kind": "csv", "path": "f"}, b"w,A\nr1,2.5,0\nr2,3.5,1\n", "row names without a header"),
         ({"kind": "parquet", "path": "none"}, None, "parquet: expected a file"),
         ({"kind": "parquet", "path": "f"}, b"PAR?", "expected a Parquet file at"),
         ({"kind": "duckdb", "path": "none", "table": "t"}, None, "duckdb: expected a file"),

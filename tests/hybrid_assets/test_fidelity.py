@@ -168,21 +168,38 @@ def test_real_table_scores_as_its_own_reference():
     assert score.difference == score.difference_ci_low == score.difference_ci_high == 0.0
 
 
-def test_outcome_that_collapsed_predicts_nothing():
-    train, holdout = people(300, 11), people(200, 12)
-    score = train_on_synthetic_test_on_real(
-        train.assign(y=1), train, holdout, schema=study_schema(), rng=np.random.default_rng(0)
-    )
-    assert score.value == 0.5
-    assert score.ci_low == score.ci_high == 0.5
+@pytest.mark.parametrize("outcome", ["binary", "continuous"])
+@pytest.mark.parametrize("constant", [0, 1, 2], ids=["synthetic", "train", "holdout"])
+def test_an_outcome_with_one_value_has_no_score(outcome, constant):
+    tables = [people(50, 11, outcome) for _ in range(3)]
+    tables[constant] = tables[constant].assign(y=1)
+    rng = np.random.default_rng(0)
+    assert train_on_synthetic_test_on_real(*tables, schema=study_schema(outcome), rng=rng) is None
+
+
+def test_absent_scores_are_shown_as_dashes():
+    from dagster_project.assets.comparison import SHOWN
+    from dagster_project.assets.evaluation import PREDICTIVE_SCORES, _score_table
+    from dagster_project.display import small_table
+    from hybrid_assets.report.comparison import comparison_rows, flat_comparison
+
+    scores = PREDICTIVE_SCORES.validate_json('{"hybrid": null}')
+    assert _score_table(scores).value.splitlines()[-1] == "| hybrid |" + " – |" * 11
+    words = {"table_name": "gan hybrid", "nuisances": "flexible", "generator": "gan"}
+    numbers = dict.fromkeys(("estimate", "ci_low", "ci_high"), 0.5)
+    numbers |= {f"{end}_adjusted": 0.5 for end in ("ci_low", "ci_high")}
+    numbers |= dict.fromkeys(("psi_exact", "difference_to_truth", "difference_to_seed_in_se"), 0.5)
+    effects = [
+        {**words, **numbers, "table_kind": "hybrid", "n_rows": 9, "estimator": estimator}
+        for estimator in ("iptw", "aipw", "tmle")
+    ]
+    rows = comparison_rows(pd.DataFrame(effects), {("gan", "hybrid"): scores["hybrid"]})
+    shown = small_table(flat_comparison(rows)[SHOWN]).value.splitlines()[-1]
+    assert shown == "| gan hybrid | – |" + " 0.5 |" * 5 + " – |"
 
 
 def test_outcomes_that_cannot_be_scored_are_refused():
     train = people(50, 13)
-    with pytest.raises(EvaluationError, match=r"'y': .* binary one with 1 value\(s\) in 50 rows"):
-        train_on_synthetic_test_on_real(
-            train, train, train.assign(y=0), schema=study_schema(), rng=np.random.default_rng(0)
-        )
     words = train.assign(y=pd.Categorical(["no", "yes"] * 25))
     with pytest.raises(EvaluationError, match="got a categorical one"):
         train_on_synthetic_test_on_real(

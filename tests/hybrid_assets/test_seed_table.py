@@ -10,7 +10,12 @@ from hybrid_assets.columns import shown_decimals
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
-from hybrid_assets.splits import conform_holdout, split_seed
+from hybrid_assets.splits import (
+    conform_holdout,
+    require_new_identifiers,
+    require_new_rows,
+    split_seed,
+)
 from hybrid_assets.study import Study
 
 N_ROWS = 60
@@ -137,12 +142,12 @@ LEVELS = [f"level {i % 600}" for i in range(1200)]
         (
             table().set_axis(["age", "age", "smoker", "site", "A", "Y"], axis="columns"),
             {},
-            "column 'age': expected a unique column name; got it more than once",
+            r"column 'age': expected a unique column name .*; got it more than once",
         ),
         (
             pd.DataFrame({"w": LEVELS, "A": np.arange(1200) % 2, "Y": np.arange(1200)}),
             {},
-            "column 'w': expected at most 500 levels .*; got 600 levels in 1200 rows",
+            "column 'w': expected at most 120 levels .*; got 600 levels in 1200 rows",
         ),
         (
             table(site=pd.date_range("2020-01-01", periods=N_ROWS)),
@@ -216,11 +221,11 @@ def test_split_refuses_an_arm_that_would_be_too_small() -> None:
 
 def test_holdout_of_another_source_must_have_the_seeds_levels() -> None:
     schema = seed().schema
-    assert conform_holdout(table(age=99), schema)["age"].eq(99).all()
+    assert conform_holdout(table(age=99), schema, study())["age"].eq(99).all()
     with pytest.raises(SeedTableError, match="column 'site': expected holdout values like"):
-        conform_holdout(table(site="east"), schema)
+        conform_holdout(table(site="east"), schema, study())
     with pytest.raises(SeedTableError, match="column 'age': expected a column of the holdout"):
-        conform_holdout(table().drop(columns="age"), schema)
+        conform_holdout(table().drop(columns="age"), schema, study())
 
 
 def test_stored_and_canonical_are_inverse() -> None:
@@ -260,3 +265,119 @@ def test_kind_words_are_the_issue_words() -> None:
         "integer",
         "continuous",
     ]
+
+
+def test_missing_category_holds_for_coded_categories_too() -> None:
+    coded = np.where(np.arange(N_ROWS) < 4, np.nan, np.arange(N_ROWS) % 3)
+    settings = {"site": {"kind": "categorical", "missing": "category"}}
+    found = validate_seed(table(site=coded), study(covariates=settings))
+    assert found.schema["site"].levels == ("0", "1", "2", "missing")
+
+
+ROWS_100 = {
+    "W": np.arange(100) % 7,
+    "A": np.arange(100) % 2,
+    "Y": np.random.default_rng(1).normal(size=100),
+}
+
+
+@pytest.mark.parametrize(
+    ("columns", "settings", "message"),
+    [
+        ({"__split": 1.5}, {}, "column '__split': expected a name that does not start with two"),
+        ({" ": 1.5}, {}, r"column '\(number 7\)': expected a name for each column"),
+        ({"AGE": 1.5}, {}, r"column 'AGE': expected a unique column name \(letter case"),
+        ({"A": [bool(i % 2) for i in range(N_ROWS)], "Y": [0.0, 1.0] * 30}, {},
+         "column 'Y': expected an outcome that varies in each arm; got a single value where A = 0"),
+        ({"age": MISSING_AGE, "age_missing": 0.5}, {"missing": "impute"},
+         "column 'age_missing': expected this name to be free for the flag of imputed values"),
+        ({"site": ["missing", None, "a"] * 20}, {"missing": "category"},
+         "column 'site': expected no level called 'missing' beside missing values; got both"),
+        ({"age": MISSING_AGE}, {"missing": "category"},
+         "column 'age': expected kind: categorical or ordinal for missing: category"),
+        ({"site": pd.date_range("2020-01-01", periods=N_ROWS).date}, {},
+         "column 'site': expected numbers or text"),
+        ({}, {"covariates": {"site": {"kind": "ordinal"}}},
+         "column 'site': expected levels: in order, lowest first, for text"),
+        ({"site": [f"person {i}" for i in range(N_ROWS)]}, {},
+         "column 'site': expected at most 20 levels .*identifiers.*; got 60 levels"),
+    ],
+)  # fmt: skip
+def test_refuses_what_would_mislead(
+    columns: dict[str, object], settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SeedTableError, match=f"study 'demo', {message}"):
+        validate_seed(table(**columns), study(**settings))
+
+
+def test_row_numbers_are_refused_unless_declared() -> None:
+    rows = pd.DataFrame(ROWS_100 | {"W": np.arange(100)})
+    with pytest.raises(SeedTableError, match="column 'W': expected values that are not the row"):
+        validate_seed(rows, study())
+    declared = validate_seed(rows, study(covariates={"W": {"kind": "integer"}}))
+    assert declared.schema["W"].kind is ColumnKind.INTEGER
+
+
+def test_a_file_without_header_quotes_no_cell() -> None:
+    rows = table().set_axis(["63", "81.2", "Doe Jane", "HIV+", "1", "17.25"], axis="columns")
+    with pytest.raises(SeedTableError, match="no header line") as caught:
+        validate_seed(rows, study())
+    assert "Doe Jane" not in str(caught.value)
+
+
+def test_a_boolean_object_treatment_is_binary() -> None:
+    treated = pd.Series([bool(i % 2) for i in range(N_ROWS)], dtype=object)
+    assert seed(A=treated).rows["A"].tolist() == [i % 2 for i in range(N_ROWS)]
+
+
+def test_columns_keep_the_tables_order() -> None:
+    rows = table()[["Y", "age", "A", "site"]]
+    assert validate_seed(rows, study()).schema.names == ["Y", "age", "A", "site"]
+
+
+def test_policies_hold_for_a_holdout_of_its_own() -> None:
+    settings = study(
+        covariates={
+            "age": {"missing": "impute"},
+            "site": {"missing": "category"},
+            "weight": {"missing": "drop_rows"},
+        }
+    )
+    site = [None if i % 9 == 0 else "ab"[i % 2] for i in range(N_ROWS)]
+    schema = validate_seed(table(age=MISSING_AGE, site=site), settings).schema
+    weight = np.where(np.arange(N_ROWS) < 6, np.nan, 70.0)
+    holdout = conform_holdout(table(age=MISSING_AGE, site=site, weight=weight), schema, settings)
+    assert len(holdout) == N_ROWS - 6
+    assert (holdout["site"] == "missing").sum() == 6
+    assert holdout["age"].isna().sum() == 0
+    assert conform_holdout(table(age=MISSING_AGE, site=site), schema, settings)["age"].isna().any()
+
+
+def test_a_holdout_of_seed_people_is_refused() -> None:
+    found = seed()
+    others = found.rows.assign(weight=found.rows["weight"] + 1.0)
+    require_new_rows(found.rows, others, found.schema)
+    with pytest.raises(SeedTableError, match="100% of the holdout rows equal to a seed row"):
+        require_new_rows(found.rows, found.rows, found.schema)
+    with_id = found.rows.assign(patient=range(N_ROWS))
+    with pytest.raises(SeedTableError, match="column 'patient': .*got 60 holdout rows with an"):
+        require_new_identifiers(with_id, with_id, study(identifiers=["patient"]))
+
+
+def test_levels_are_named_once_and_are_not_booleans() -> None:
+    for levels, message in ((["a", "a"], "each level once"), ([True, False], "valid")):
+        with pytest.raises(ValueError, match=message):
+            study(covariates={"site": {"kind": "ordinal", "levels": levels}})
+
+
+def test_split_is_stratified_by_a_binary_outcome() -> None:
+    # 30 rows in each arm: 10 events among the treated; one among controls, too few to split
+    outcome = np.isin(np.arange(N_ROWS), [0, *range(1, 21, 2)]).astype(int)
+    found = seed(Y=outcome, age=np.arange(N_ROWS))
+    for draw in range(5):
+        parts = split_seed(found.rows, found.schema, share=0.3, rng=np.random.default_rng(draw))
+        assert parts.holdout.groupby("A")["Y"].agg(["size", "sum"]).to_numpy().tolist() == [
+            [9, 0],
+            [9, 3],
+        ]
+        assert sorted([*parts.train["age"], *parts.holdout["age"]]) == list(range(N_ROWS))

@@ -4,7 +4,9 @@ import pytest
 from scipy.interpolate import CubicSpline
 
 from hybrid_assets.errors import EstimationError
+from hybrid_assets.nuisance import NuisanceSettings, cross_fit_draws
 from hybrid_assets.nuisance.basis import CovariateBasis
+from hybrid_assets.nuisance.observed import Observed
 from hybrid_assets.nuisance.spline import Curve, natural_spline
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
@@ -64,6 +66,56 @@ def test_bases_nest_and_products_skip_levels_of_one_covariate():
     assert widths == {"constant": 0, "linear": 5, "spline": 10, "pairwise": 19, "parametric": 6}
     assert (bases["pairwise"][:, :10] == bases["spline"]).all()
     assert (bases["parametric"][:, 5] == bases["linear"][:, 4] ** 2).all()
+
+
+def test_products_of_many_levels_are_limited():
+    """Two columns of 100 levels would give 9801 products; 1000 rows allow 100."""
+    levels = tuple(f"{i:02}" for i in range(100))
+    names = ["ward", "region"]
+    schema = TableSchema(
+        study="demo",
+        columns=(
+            *(column(name, ColumnKind.CATEGORICAL, levels) for name in names),
+            column("age", ColumnKind.CONTINUOUS),
+            ColumnSchema(name="A", role=Role.TREATMENT, kind=ColumnKind.BINARY),
+            ColumnSchema(name="Y", role=Role.OUTCOME, kind=ColumnKind.CONTINUOUS),
+        ),
+    )
+    rng = np.random.default_rng(0)
+    coded = {name: np.array(levels)[rng.integers(0, 100, 1000)] for name in names}
+    table = schema.canonical(
+        pd.DataFrame(
+            {
+                **coded,
+                "age": rng.normal(size=1000),
+                "A": np.arange(1000) % 2,
+                "Y": rng.normal(size=1000),
+            }
+        )
+    )
+    settings = NuisanceSettings(
+        n_fold_draws=1, outcome_library=("pairwise",), propensity_library=("pairwise",)
+    )
+    observed = Observed.from_table(table, schema, settings)
+    # 199 main effects, 5 curves of age, 100 products
+    assert observed.matrices["pairwise"].shape == (1000, 304)
+    (fit,) = cross_fit_draws(table, schema, settings, rng)
+    assert np.isfinite(fit.outcome_observed_arm).all()
+    counts = (table[names].to_numpy()[:, :, None] == np.array(levels[1:])).sum(axis=0).ravel()
+    kept = {i for i, j in observed.basis.products if j == 198}
+    # an indicator times age before two indicators, and the common ones first
+    assert len(kept) == 100
+    assert kept == set(np.argsort(-counts, kind="stable")[:100])
+    assert observed.basis.products == CovariateBasis.fit(table[::-1], schema.covariates).products
+
+
+def test_rare_indicators_enter_no_product():
+    table = covariates()
+    table["sex"] = (np.arange(200) < 9).astype(int)
+    basis = CovariateBasis.fit(table, SCHEMA)
+    assert all(0 not in pair for pair in basis.products)
+    assert len(basis.products) == 5
+    assert CovariateBasis.from_json(basis.to_json(), SCHEMA).products == basis.products
 
 
 def test_new_rows_are_encoded_with_the_fitted_scales_whatever_their_dtype():

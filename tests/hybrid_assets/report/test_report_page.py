@@ -42,7 +42,7 @@ def html(summary):
 def test_every_number_is_there(html):
     text = Page(html).text
     for wanted in (
-        "People 1,000",
+        "People analysed 1,000",
         "(holdout) 300",
         "synthetic table 50,000",
         "0.41847 ± 0.00002",

@@ -1,0 +1,93 @@
+"""An error that quotes a row is read in the private file and nowhere else."""
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dagster_project.private_errors import PrivateErrors
+
+SENTINEL = "cell-of-a-patient"
+
+# pandas quotes the cell it cannot convert, as libraries do.
+SCRIPT = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+
+from dagster_project.instance import prepare_instance
+
+prepare_instance()
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.command_line import _print_event
+from dagster_project.definitions import RESOURCES
+from dagster_project.study_file import read_study_file
+
+file = Path(sys.argv[1])
+make = AssetFactory(read_study_file(file), file.parent)
+
+
+@make.asset("careless", deps=[], kinds=[], privacy="confidential")
+def careless(run):
+    return pd.read_csv(file.with_name("seed.csv"))["A"].astype(float)
+
+
+result = dg.materialize(
+    [careless], instance=dg.DagsterInstance.get(), resources=RESOURCES, raise_on_error=False
+)
+for event in result.all_events:
+    _print_event(event)
+"""
+
+STUDY = """\
+attributes:
+  name: small
+  title: A small study
+  source: {kind: csv, path: seed.csv}
+  treatment: A
+  outcome: Y
+  design: {kind: observational}
+  random_seed: 1
+  generators: [bootstrap]
+"""
+
+
+def test_a_quoted_cell_is_in_the_private_file_only(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (tmp_path / "seed.csv").write_text(f"A,Y\n1,1\n{SENTINEL},2\n")
+    (tmp_path / "defs.yaml").write_text(STUDY)
+    shown = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "defs.yaml")],
+        env={**os.environ, "HYBRID_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "failed  small__careless: Error occurred during user code execution" in shown.stdout
+    assert SENTINEL not in shown.stdout + shown.stderr
+    found = [f for f in home.rglob("*") if f.is_file() and SENTINEL.encode() in f.read_bytes()]
+    assert found == [home / "errors" / "redacted_errors.log"]
+    assert oct(found[0].stat().st_mode & 0o777) == "0o600"
+    assert oct(found[0].parent.stat().st_mode & 0o777) == "0o700"
+
+
+def test_an_error_that_cannot_be_written_is_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "errors").write_text("a file where the folder should be")
+    logger = logging.Logger("private")
+    logger.addHandler(PrivateErrors(tmp_path / "errors" / "redacted_errors.log"))
+    try:
+        float(SENTINEL)
+    except ValueError:
+        logger.exception("Error occurred during user code execution")
+    shown = capsys.readouterr()
+    assert "an error is lost" in shown.err
+    assert SENTINEL not in shown.err + shown.out
