@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.estimators import AteEstimate, adjusted_for_synthesis
+from hybrid_assets.estimators import EffectEstimate, adjusted_for_synthesis
+from hybrid_assets.estimators.effect_estimate import on_error_scale
 from hybrid_assets.fidelity import effect_drift
 from hybrid_assets.report.summary import TableKind
 
@@ -17,41 +18,47 @@ EFFECT_COMMENTS = {
     "table_kind": "seed, hybrid or full synthetic",
     "generator": "whose covariates (hybrid) or rows (full synthetic); empty for the seed",
     "nuisances": "stacked: cross-fitted library; parametric: the study's reference model",
-    "estimator": "outcome_regression, iptw (Hájek), aipw or tmle",
-    "n_rows": "rows of the table",
-    "estimate": "average treatment effect E[Y(1)] - E[Y(0)], in units of the outcome",
-    "standard_error": "from the influence function, as if every row were a person",
+    "estimator": "outcome_regression, iptw (Hájek), iptw_stabilised, aipw, tmle or tmle_covariate",
+    "estimand": "ate, att, atc (in everyone, the treated, the controls), risk_ratio or odds_ratio",
+    "subgroup": "column whose level the rows share; empty for all rows",
+    "subgroup_level": "the level; empty for all rows",
+    "n_rows": "rows of the table or of the subgroup",
+    "estimate": "E[Y(1)] - E[Y(0)] in units of the outcome, or the ratio",
+    "standard_error": "as if every row were a person; of the logarithm for a ratio",
     "ci_low": "95 % interval as if every row were a person",
     "ci_high": "95 % interval as if every row were a person",
     "standard_error_adjusted": "times sqrt(1 + n_rows / people the effect was learnt from)",
     "ci_low_adjusted": "95 % interval with the adjusted standard error",
     "ci_high_adjusted": "95 % interval with the adjusted standard error",
-    "mean_treated": "estimate of E[Y(1)]",
-    "mean_control": "estimate of E[Y(0)]",
+    "mean_treated": "estimate of E[Y(1)] in the estimand's population",
+    "mean_control": "estimate of E[Y(0)] in the estimand's population",
     "clipped_share": "share of rows whose propensity was moved to its bound",
-    "ess_treated": "effective sample size of the treated under 1/g",
-    "ess_control": "effective sample size of the controls under 1/(1-g)",
-    "score_residual": "what is left of the estimating equation, in units of the outcome",
-    "psi_exact": "effect of the hybrid population by construction; missing for other tables",
-    "true_effect": "population effect where the study is simulated, else missing",
+    "ess_treated": "effective sample size of the treated under the estimand's weights",
+    "ess_control": "effective sample size of the controls under the estimand's weights",
+    "score_residual": "what is left of the estimating equation, in units of standard_error",
+    "converged": "whether the estimating equations are solved to 1e-8 of the outcome's range",
+    "psi_exact": "ATE of the hybrid population by construction; missing for other tables",
+    "true_effect": "population ATE where the study is simulated, else missing",
     "difference_to_truth": "estimate (exact effect for a hybrid) minus true_effect",
-    "difference_to_seed_in_se": "distance to the seed's TMLE, in that estimate's standard errors",
+    "difference_to_seed_in_se": "distance to the seed's TMLE of the same estimand and rows, in "
+    "that estimate's standard errors",
 }
 
 
 def effect_rows(
-    estimates: Mapping[str, AteEstimate],
+    estimates: Iterable[EffectEstimate],
     *,
     kind: TableKind,
     generator: str = "",
     nuisances: Literal["stacked", "parametric"] = "stacked",
     n_seed: int | None = None,
 ) -> pd.DataFrame:
-    """Lay estimates of one table out, one row for each estimator.
+    """Lay estimates of one table out, one row for each.
 
     Parameters
     ----------
-    estimates : mapping of str to AteEstimate
+    estimates : iterable of EffectEstimate
+        Those for all rows among them.
     kind : {"seed", "hybrid", "full synthetic"}
     generator : str
         Empty for the seed.
@@ -65,39 +72,61 @@ def effect_rows(
     DataFrame
         The columns of `EFFECT_COMMENTS` but the last four.
     """
+    found = list(estimates)
+    n_table = max(each.n_rows for each in found)
     rows = []
-    for word, naive in estimates.items():
-        adjusted = naive if n_seed is None else adjusted_for_synthesis(naive, n_seed)
-        rows.append(
-            {
-                "table_name": f"{generator} {kind}".strip(),
-                "table_kind": kind,
-                "generator": generator,
-                "nuisances": nuisances,
-                "estimator": word,
-                "n_rows": naive.n_rows,
-                "estimate": naive.estimate,
-                "standard_error": naive.standard_error,
-                "ci_low": naive.ci_low,
-                "ci_high": naive.ci_high,
-                "standard_error_adjusted": adjusted.standard_error,
-                "ci_low_adjusted": adjusted.ci_low,
-                "ci_high_adjusted": adjusted.ci_high,
-                "mean_treated": naive.mean_treated,
-                "mean_control": naive.mean_control,
-                "clipped_share": naive.clipped_share,
-                "ess_treated": naive.ess_treated,
-                "ess_control": naive.ess_control,
-                "score_residual": naive.score_residual,
-            }
-        )
-    return pd.DataFrame(rows)
+    for naive in found:
+        wide = naive if n_seed is None else adjusted_for_synthesis(naive, n_seed, n_table)
+        of_table = {
+            "table_name": f"{generator} {kind}".strip(),
+            "table_kind": kind,
+            "generator": generator,
+            "nuisances": nuisances,
+        }
+        adjusted = {f"{name}_adjusted": getattr(wide, name) for name in ERRORS}
+        rows.append(of_table | {name: getattr(naive, name) for name in SHOWN} | adjusted)
+    columns = [name for name in EFFECT_COMMENTS if name not in ACROSS_TABLES]
+    return pd.DataFrame(rows, columns=columns)
+
+
+ERRORS = ("standard_error", "ci_low", "ci_high")
+SHOWN = (
+    "estimator",
+    "estimand",
+    "subgroup",
+    "subgroup_level",
+    "n_rows",
+    "estimate",
+    *ERRORS,
+    "mean_treated",
+    "mean_control",
+    "clipped_share",
+    "ess_treated",
+    "ess_control",
+    "score_residual",
+    "converged",
+)
+ACROSS_TABLES = ("psi_exact", "true_effect", "difference_to_truth", "difference_to_seed_in_se")
+SAME_QUESTION = ["estimand", "subgroup", "subgroup_level"]
+
+
+def average_effects(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the average treatment effects of all rows, estimator by estimator."""
+    return rows.loc[_is_average(rows)]
+
+
+def _is_average(rows: pd.DataFrame) -> pd.Series:
+    return (rows["estimand"] == "ate") & (rows["subgroup"] == "")
 
 
 def seed_tmle(seed_rows: pd.DataFrame) -> pd.Series:
     """Pick the estimate that every hybrid table is targeted to."""
+    return average_effects(_stacked_tmle(seed_rows)).iloc[0]
+
+
+def _stacked_tmle(seed_rows: pd.DataFrame) -> pd.DataFrame:
     chosen = (seed_rows["estimator"] == "tmle") & (seed_rows["nuisances"] == "stacked")
-    return seed_rows.loc[chosen].iloc[0]
+    return seed_rows.loc[chosen]
 
 
 def compared(
@@ -116,18 +145,30 @@ def compared(
     psi_exact : mapping of str to float
         By generator, of its hybrid table.
     true_effect : float or None
+        The average one; other estimands are held against the seed only.
     """
     rows = pd.concat([seed_rows, *synthetic_rows], ignore_index=True)
-    is_hybrid = rows["table_kind"] == "hybrid"
-    exact = rows["generator"].map(psi_exact).where(is_hybrid, np.nan).astype(float)
-    own = exact.where(is_hybrid, rows["estimate"])
-    truth = np.nan if true_effect is None else true_effect
-    target = seed_tmle(seed_rows)
+    is_average = _is_average(rows)
+    has_exact = (rows["table_kind"] == "hybrid") & is_average
+    exact = rows["generator"].map(psi_exact).where(has_exact, np.nan).astype(float)
+    own = exact.where(has_exact, rows["estimate"])
+    truth = pd.Series(np.nan if true_effect is None else true_effect, index=rows.index)
+    truth = truth.where(is_average, np.nan)
     return rows.assign(
         psi_exact=exact,
         true_effect=truth,
         difference_to_truth=own - truth,
-        difference_to_seed_in_se=[
-            effect_drift(value, target["estimate"], target["standard_error"]) for value in own
-        ],
+        difference_to_seed_in_se=_drifts(rows, own, _stacked_tmle(seed_rows)),
     )
+
+
+def _drifts(rows: pd.DataFrame, own: pd.Series, targets: pd.DataFrame) -> list[float]:
+    by_question = {tuple(target[SAME_QUESTION]): target for _, target in targets.iterrows()}
+    drifts = []
+    for (_, row), value in zip(rows.iterrows(), own, strict=True):
+        target = by_question[tuple(row[SAME_QUESTION])]
+        here, there = (
+            on_error_scale(row["estimand"], each) for each in (value, target["estimate"])
+        )
+        drifts.append(effect_drift(here, there, target["standard_error"]))
+    return drifts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.estimators.ate_estimate import arm_weights, effective_sample_size
+from hybrid_assets.estimators.weights import arm_weights, effective_sample_size
 from hybrid_assets.nuisance.cross_fitting import propensity_bound
 from hybrid_assets.schema import ColumnKind, TableSchema
 

@@ -11,6 +11,8 @@ import pandas as pd
 from hybrid_assets.column_names import require_columns
 from hybrid_assets.columns import infer_column, is_zero_one
 from hybrid_assets.errors import SeedTableError
+from hybrid_assets.estimators.estimand import ESTIMANDS
+from hybrid_assets.estimators.subgroups import SUBGROUP_COLUMN, subgroup_problem
 from hybrid_assets.missing_values import apply_policies
 from hybrid_assets.schema import ColumnKind, TableSchema
 from hybrid_assets.study import CovariateSettings, Study
@@ -74,6 +76,7 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
             study.name, "(table)", expected="a covariate with two values or more", got="none"
         )
     rows, schema = _canonical(kept, covariates, study)
+    _require_answerable(schema, study)
     identifiers = kept[list(study.identifiers)].reset_index(drop=True)
     n_dropped = len(table) - len(kept)
     return SeedTable(pd.concat([identifiers, rows], axis=1), schema, n_dropped, constant)
@@ -143,6 +146,22 @@ def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
                 expected="an outcome that varies in each arm",
                 got=f"a single value where {study.treatment} = {arm}",
             )
+
+
+def _require_answerable(schema: TableSchema, study: Study) -> None:
+    ratios = [word for word in study.estimands if ESTIMANDS[word].is_ratio]
+    outcome = schema[study.outcome].kind
+    if ratios and outcome is not ColumnKind.BINARY:
+        raise SeedTableError(
+            study.name,
+            study.outcome,
+            expected=f"a 0/1 outcome for the estimands {', '.join(ratios)}",
+            got=f"a column of kind {outcome.value}",
+        )
+    for name in study.subgroups:
+        problem = subgroup_problem(schema, name)
+        if problem:
+            raise SeedTableError(study.name, name, expected=SUBGROUP_COLUMN, got=problem)
 
 
 def _canonical(

@@ -18,7 +18,12 @@ from pydantic import (
     model_validator,
 )
 
-from hybrid_assets.estimators import ESTIMATORS
+from hybrid_assets.estimators import (
+    DEFAULT_ESTIMATORS,
+    ESTIMATORS,
+    EffectQuestions,
+    EstimandWord,
+)
 from hybrid_assets.generators import (
     GENERATORS,
     AnyGeneratorSettings,
@@ -155,6 +160,13 @@ class Study(Strict):
         Columns that never leave the seed table.
     missing : {"refuse", "drop_rows", "category", "impute"}
         What to do about missing covariates unless a column says otherwise.
+    estimators : tuple of str
+        How effects are estimated; tmle among them.
+    estimands : tuple of {"ate", "att", "atc", "risk_ratio", "odds_ratio"}
+        What is estimated; ate among them. Ratios are for a 0/1 outcome.
+    subgroups : tuple of str
+        Binary, categorical or ordinal covariates; effects are also estimated
+        in each of their levels.
     generators : dict of str to settings
         By the name they carry in asset keys; ``kind`` defaults to that name.
     assignment : {"observed", "randomised"}
@@ -182,7 +194,9 @@ class Study(Strict):
     design: AssignmentDesign
     nuisance: NuisanceSettings = NuisanceSettings()
     reference_model: ParametricSettings | None = None
-    estimators: tuple[str, ...] = tuple(ESTIMATORS)
+    estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
+    estimands: tuple[EstimandWord, ...] = ("ate",)
+    subgroups: tuple[str, ...] = ()
     generators: Annotated[
         dict[str, AnyGeneratorSettings],
         BeforeValidator(
@@ -207,6 +221,33 @@ class Study(Strict):
             )
         return value
 
+    @field_validator("estimands")
+    @classmethod
+    def _estimands_have_the_target(
+        cls, value: tuple[EstimandWord, ...]
+    ) -> tuple[EstimandWord, ...]:
+        if "ate" not in value:
+            raise ValueError("estimands must include ate (the hybrid's target)")
+        return value
+
+    @field_validator("estimators", "estimands", "subgroups")
+    @classmethod
+    def _nothing_is_asked_twice(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        repeated = sorted({word for word in value if value.count(word) > 1})
+        if repeated:
+            raise ValueError(f"named more than once: {repeated}")
+        return value
+
+    @model_validator(mode="after")
+    def _subgroups_are_covariates(self) -> Self:
+        roles = {self.treatment, self.outcome, *self.identifiers}
+        for name in self.subgroups:
+            if name in roles or (self.covariates is not None and name not in self.covariates):
+                raise ValueError(
+                    f"study {self.name!r}, column {name!r}: expected a covariate as subgroup"
+                )
+        return self
+
     @model_validator(mode="after")
     def _each_column_has_one_role(self) -> Self:
         roles = [self.treatment, self.outcome, *(self.covariates or ()), *self.identifiers]
@@ -224,6 +265,11 @@ class Study(Strict):
     def known_propensity(self) -> float | None:
         """The design's probability of treatment, or None where it must be estimated."""
         return self.design.probability if isinstance(self.design, TrialDesign) else None
+
+    @property
+    def questions(self) -> EffectQuestions:
+        """Which effects are estimated, how, and for whom."""
+        return EffectQuestions(self.estimators, self.estimands, self.subgroups)
 
     @property
     def content_hash(self) -> str:

@@ -1,7 +1,5 @@
 """Propensity and outcome models that generate rows, and the seed's own effect."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 import pandas as pd
 
@@ -9,8 +7,13 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import small_table
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows, seed_tmle
-from hybrid_assets.estimators import AteEstimate, estimate_ate
-from hybrid_assets.nuisance import CrossFit, cross_fit_draws
+from hybrid_assets.estimators import (
+    EffectEstimate,
+    estimate_effects,
+    estimate_subgroup_effects,
+    strata_of,
+)
+from hybrid_assets.nuisance import AnyNuisanceSettings, CrossFit, cross_fit_draws
 from hybrid_assets.nuisance.outcome_model import fit_outcome_model
 from hybrid_assets.nuisance.propensity_model import fit_propensity_model
 from hybrid_assets.nuisance.stacking import Stack
@@ -74,7 +77,18 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     return [propensity_model, outcome_model, seed_estimates]
 
 
-SHOWN = ["nuisances", "estimator", "estimate", "standard_error", "ci_low", "ci_high", "n_rows"]
+SHOWN = [
+    "nuisances",
+    "estimator",
+    "estimand",
+    "subgroup",
+    "subgroup_level",
+    "estimate",
+    "standard_error",
+    "ci_low",
+    "ci_high",
+    "n_rows",
+]
 
 
 def _cross_fits(run: AssetRun) -> tuple[TableSchema, pd.DataFrame, tuple[CrossFit, ...]]:
@@ -99,20 +113,23 @@ def _stack_table(stacks: list[Stack]) -> dg.MarkdownMetadataValue:
 
 
 def _seed_effects(run: AssetRun) -> pd.DataFrame:
-    study, schema = run.study, run.schema()
-    seed = run.part("seed", schema)
-    known = study.known_propensity
-    stacked = estimate_ate(seed, schema, study.nuisance, run.rng, known)
-    rows = [effect_rows(_asked(stacked, study.estimators), kind="seed")]
+    study = run.study
+    rows = [effect_rows(_answers(run, study.nuisance), kind="seed")]
     if study.reference_model is not None:
-        book = estimate_ate(seed, schema, study.reference_model, run.rng, known)
-        asked = _asked(book, study.estimators)
-        rows.append(effect_rows(asked, kind="seed", nuisances="parametric"))
+        book = _answers(run, study.reference_model)
+        rows.append(effect_rows(book, kind="seed", nuisances="parametric"))
     return pd.concat(rows, ignore_index=True)
 
 
-def _asked(estimates: Mapping[str, AteEstimate], words: tuple[str, ...]) -> dict[str, AteEstimate]:
-    return {word: estimates[word] for word in words}
+def _answers(run: AssetRun, settings: AnyNuisanceSettings) -> list[EffectEstimate]:
+    study, schema = run.study, run.schema()
+    seed = run.part("seed", schema)
+    fits = cross_fit_draws(seed, schema, settings, run.rng, study.known_propensity)
+    strata = strata_of(seed, schema, study.subgroups)
+    return [
+        *estimate_effects(fits, study.questions),
+        *estimate_subgroup_effects(fits, strata, study.questions),
+    ]
 
 
 def _overlap_metadata(found: OverlapDiagnostics) -> dict[str, object]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from hybrid_assets.errors import EstimationError
-from hybrid_assets.estimators.ate_estimate import NORMAL_975, AteEstimate
+from hybrid_assets.estimators.effect_estimate import EffectEstimate
 
 
 def inference_factor(n_synthetic: int, n_seed: int) -> float:
@@ -32,12 +30,19 @@ def inference_factor(n_synthetic: int, n_seed: int) -> float:
     return float(np.sqrt(1.0 + n_synthetic / n_seed))
 
 
-def adjusted_for_synthesis(estimate: AteEstimate, n_seed: int) -> AteEstimate:
-    """Widen an estimate made from a synthetic table by `inference_factor`."""
-    standard_error = estimate.standard_error * inference_factor(estimate.n_rows, n_seed)
-    return replace(
-        estimate,
-        standard_error=standard_error,
-        ci_low=estimate.estimate - NORMAL_975 * standard_error,
-        ci_high=estimate.estimate + NORMAL_975 * standard_error,
-    )
+def adjusted_for_synthesis(
+    estimate: EffectEstimate, n_seed: int, n_synthetic: int | None = None
+) -> EffectEstimate:
+    """Widen an estimate made from a synthetic table by `inference_factor`.
+
+    Parameters
+    ----------
+    estimate : EffectEstimate
+    n_seed : int
+        Rows of the seed.
+    n_synthetic : int, optional
+        Rows of the synthetic table; by default those of the estimate. A
+        subgroup's interval is widened by the whole tables' factor.
+    """
+    factor = inference_factor(n_synthetic or estimate.n_rows, n_seed)
+    return estimate.with_standard_error(estimate.standard_error * factor)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hybrid_assets.estimators.ate_estimate import AteEstimate, arm_weights, summarise
+from hybrid_assets.estimators.arm_mean import effect_of, efficient_arm_mean
+from hybrid_assets.estimators.effect_estimate import EffectEstimate
+from hybrid_assets.estimators.estimand import ESTIMANDS, EstimandWord
+from hybrid_assets.estimators.weights import arm_weights, membership
 
 
 def outcome_regression(
@@ -13,8 +16,10 @@ def outcome_regression(
     propensity: np.ndarray,
     outcome_control: np.ndarray,
     outcome_treated: np.ndarray,
-) -> AteEstimate:
-    """Estimate the effect by the mean of Q1 − Q0.
+    *,
+    estimand: EstimandWord = "ate",
+) -> EffectEstimate:
+    """Estimate an effect by the means of Q1 and Q0.
 
     Parameters
     ----------
@@ -24,10 +29,11 @@ def outcome_regression(
         g = P(A = 1 | W), already bounded; used for the standard error only.
     outcome_control, outcome_treated : ndarray, shape (n,)
         Q0 and Q1, means of Y given W under each arm.
+    estimand : {"ate", "att", "atc", "risk_ratio", "odds_ratio"}
 
     Returns
     -------
-    AteEstimate
+    EffectEstimate
         The standard error is that of the efficient influence function (the
         one of AIPW): right when both nuisances are consistent. A flexible
         plug-in has no influence function of its own, and its first-order
@@ -36,20 +42,16 @@ def outcome_regression(
     Raises
     ------
     EstimationError
-        If an arm is empty or a propensity is 0 or 1.
+        If an arm is empty, a propensity is 0 or 1, or a ratio does not exist.
 
     References
     ----------
     Robins 1986, doi:10.1016/0270-0255(86)90088-6.
     """
     A, Y, Q0, Q1 = treatment, outcome, outcome_control, outcome_treated
-    weights = w1, w0 = arm_weights(A, propensity)
-    correction = w1 * (Y - Q1) - w0 * (Y - Q0)
-    uncentred = Q1 - Q0 + correction
-    return summarise(
-        "outcome_regression",
-        arm_means=(float(Q1.mean()), float(Q0.mean())),
-        influence=uncentred - uncentred.mean(),
-        weights=weights,
-        score_residual=float(correction.mean()),
-    )
+    population = ESTIMANDS[estimand].population
+    w1, w0 = arm_weights(A, propensity, population)
+    members = membership(A, population)
+    treated = efficient_arm_mean(Y, members, w1, Q1, is_corrected=False)
+    control = efficient_arm_mean(Y, members, w0, Q0, is_corrected=False)
+    return effect_of("outcome_regression", estimand, (treated, control), Y, solves_equations=False)

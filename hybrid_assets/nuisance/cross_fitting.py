@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,19 @@ class CrossFit:
     def outcome_observed_arm(self) -> np.ndarray:
         """E[Y | A, W] at the observed treatment, shape (n,)."""
         return np.where(self.treatment == 1, self.outcome_treated, self.outcome_control)
+
+    def restricted(self, rows: np.ndarray) -> CrossFit:
+        """Keep the rows flagged in `rows`, bool of shape (n,); models and bound stay."""
+        return replace(
+            self,
+            treatment=self.treatment[rows],
+            outcome=self.outcome[rows],
+            propensity_unbounded=self.propensity_unbounded[rows],
+            propensity=self.propensity[rows],
+            outcome_control=self.outcome_control[rows],
+            outcome_treated=self.outcome_treated[rows],
+            fold_ids=self.fold_ids[rows],
+        )
 
 
 def propensity_bound(n_rows: int) -> float:

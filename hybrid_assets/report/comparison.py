@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from hybrid_assets.effects import average_effects
 from hybrid_assets.fidelity import PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation
 from hybrid_assets.report.summary import ComparisonRow, EffectInterval
@@ -20,19 +21,19 @@ def comparison_rows(
     *,
     main_estimator: str = "tmle",
 ) -> tuple[ComparisonRow, ...]:
-    """Group effects by table, in order of appearance, and set scores and distances beside them.
+    """Group average effects by table, in order of appearance, with scores and distances.
 
     Parameters
     ----------
     effects : DataFrame
-        From `hybrid_assets.effects.compared`.
+        From `hybrid_assets.effects.compared`; other estimands and subgroups are left out.
     scores, distances : mapping, optional
         By (generator, table kind); None for a table that has no score.
     main_estimator : str
         Whose differences to truth and seed are shown.
     """
     scores, distances = scores or {}, distances or {}
-    groups = effects.groupby(["table_name", "nuisances"], sort=False)
+    groups = average_effects(effects).groupby(["table_name", "nuisances"], sort=False)
     return tuple(_row(rows, scores, distances, main_estimator) for _, rows in groups)
 
 

@@ -11,7 +11,7 @@ from hybrid_assets.estimators import (
     inference_factor,
     tmle,
 )
-from hybrid_assets.estimators.estimate_ate import median_estimate
+from hybrid_assets.estimators.estimate_effects import median_estimate
 from hybrid_assets.nuisance import NuisanceSettings, cross_fit_draws
 
 TRIAL = DESIGNS["paper1_trial"]

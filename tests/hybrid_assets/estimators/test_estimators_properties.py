@@ -9,8 +9,10 @@ from hybrid_assets.designs import DESIGNS
 from hybrid_assets.estimators import ESTIMATORS, estimate_ate
 from hybrid_assets.nuisance import NuisanceSettings
 
+SHIFTED_WITH_Y = [word for word in ESTIMATORS if word != "iptw_stabilised"]
 
-@pytest.mark.parametrize("word", ESTIMATORS)
+
+@pytest.mark.parametrize("word", SHIFTED_WITH_Y)
 @given(seed=st.integers(0, 10_000), shift=st.floats(-50, 50))
 @settings(max_examples=25, deadline=None)
 def test_row_order_shift_and_arm_swap(arrays, word, seed, shift):
