@@ -15,37 +15,11 @@ import pytest
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.estimators import estimate_ate
 from hybrid_assets.nuisance import ParametricSettings, cross_fit
-from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 REFERENCE = json.loads(
     (Path(__file__).parents[2] / "reference" / "ate_statsmodels.json").read_text()
 )
 SQUARES = ("age", "smokeintensity", "smokeyrs", "wt71")
-
-
-@pytest.fixture(scope="module")
-def nhefs():
-    causaldata = pytest.importorskip("causaldata")
-    raw = causaldata.nhefs_complete.load_pandas().data
-    kinds = dict.fromkeys(("sex", "race"), ColumnKind.BINARY)
-    kinds |= dict.fromkeys(("age", "smokeintensity", "smokeyrs"), ColumnKind.INTEGER)
-    kinds |= dict.fromkeys(("education", "exercise", "active"), ColumnKind.CATEGORICAL)
-    kinds |= {"wt71": ColumnKind.CONTINUOUS}
-    columns = [
-        ColumnSchema(
-            name=name,
-            role=Role.COVARIATE,
-            kind=kind,
-            levels=tuple(sorted(raw[name].astype(str).unique()))
-            if kind is ColumnKind.CATEGORICAL
-            else None,
-        )
-        for name, kind in kinds.items()
-    ]
-    columns.append(ColumnSchema(name="qsmk", role=Role.TREATMENT, kind=ColumnKind.BINARY))
-    columns.append(ColumnSchema(name="wt82_71", role=Role.OUTCOME, kind=ColumnKind.CONTINUOUS))
-    schema = TableSchema(study="nhefs", columns=tuple(columns))
-    return schema.canonical(raw), schema
 
 
 def assert_agree(found, reference):
