@@ -70,7 +70,7 @@ def comparison_assets(
             flat,
             files={"comparison.json": COMPARISON.dump_json(rows)},
             drawn=dcr_box_plot(distances),
-            metadata={"comparison": small_table(flat[SHOWN])},
+            metadata={"comparison": small_table(flat[_shown(run)])},
         )
 
     @make.asset(
@@ -88,16 +88,17 @@ def comparison_assets(
 
 
 EVALUATIONS = ("privacy_evaluation", "fidelity_evaluation")
-SHOWN = [
-    "table_name",
-    "predictive_score",
-    "iptw",
-    "aipw",
-    "tmle",
-    "psi_exact",
-    "difference_to_seed_in_se",
-    "dcr_share",
-]
+
+
+def _shown(run: AssetRun) -> list[str]:
+    return [
+        "table_name",
+        "predictive_score",
+        *(word for word in run.study.estimators if word != "outcome_regression"),
+        "psi_exact",
+        "difference_to_seed_in_se",
+        "dcr_share",
+    ]
 
 
 def _truth(run: AssetRun) -> float | None:

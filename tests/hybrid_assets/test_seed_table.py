@@ -164,6 +164,21 @@ LEVELS = [f"level {i % 600}" for i in range(1200)]
             {"covariates": {"site": {"kind": "ordinal", "levels": ["north"]}}},
             "column 'site': expected the 1 declared levels; got 2 other levels",
         ),
+        (
+            table(),
+            {"estimands": ["ate", "risk_ratio"]},
+            "column 'Y': expected a 0/1 outcome for the estimands risk_ratio; .* kind continuous",
+        ),
+        (
+            table(),
+            {"subgroups": ["weight"]},
+            "column 'weight': expected a binary, categorical or ordinal covariate .* continuous",
+        ),
+        (
+            table(),
+            {"subgroups": ["sex"]},
+            "column 'sex': expected a binary, .* got no covariate that varies",
+        ),
     ],
 )  # fmt: skip
 def test_refuses(rows: pd.DataFrame, settings: dict[str, object], message: str) -> None:

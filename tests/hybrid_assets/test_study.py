@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from hybrid_assets.estimators import EffectQuestions
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.study import Study
 
@@ -26,6 +27,12 @@ def test_generator_kind_defaults_to_its_name() -> None:
     named = study(generators={"gan": {}, "gan_short": {"kind": "gan", "steps": 10}}).generators
     assert [settings.kind for settings in named.values()] == ["gan", "gan"]
     assert named["gan_short"].steps == 10
+
+
+def test_questions_are_what_the_study_names() -> None:
+    asked = study(estimands=["ate", "att"], subgroups=["W1"], estimators=["tmle"]).questions
+    assert asked == EffectQuestions(("tmle",), ("ate", "att"), ("W1",))
+    assert study().questions == EffectQuestions()
 
 
 def test_lists_of_generators_and_covariates_are_names_with_defaults() -> None:
@@ -57,6 +64,11 @@ def test_declared_kind_is_kept() -> None:
         ({"covariates": {"W1": {"levels": ["a"]}}}, "levels are given for kind: ordinal only"),
         ({"estimators": ["aipw"]}, "estimators must include tmle"),
         ({"estimators": ["tmle", "ols"]}, r"unknown: \['ols'\]"),
+        ({"estimators": ["tmle", "tmle"]}, r"named more than once: \['tmle'\]"),
+        ({"estimands": ["att"]}, "estimands must include ate"),
+        ({"estimands": ["ate", "hazard_ratio"]}, "Input should be 'ate', 'att', 'atc', 'risk_ra"),
+        ({"subgroups": ["Y"]}, "study 'demo', column 'Y': expected a covariate as subgroup"),
+        ({"subgroups": ["W2"], "covariates": ["W1"]}, "column 'W2': expected a covariate as sub"),
         ({"name": "Demo Study"}, "String should match pattern"),
         ({"design": {"kind": "trial", "probability": 1.0}}, "less than 1"),
         ({"n_synthetic": 0}, "greater than or equal to 100"),

@@ -25,22 +25,8 @@ import statsmodels.api as sm
 from scipy.special import expit, logit
 
 SHA256 = "56fba31fa0d7bfbff9667b7149fd96a97c352e72aa582871a62a935e812f0e07"
-NUMERIC = [
-    "age",
-    "wtkg",
-    "hemo",
-    "homo",
-    "drugs",
-    "karnof",
-    "oprior",
-    "z30",
-    "preanti",
-    "race",
-    "gender",
-    "symptom",
-    "cd40",
-    "cd80",
-]
+NUMERIC = ["age", "wtkg", "hemo", "homo", "drugs", "karnof", "oprior", "z30"]
+NUMERIC += ["preanti", "race", "gender", "symptom", "cd40", "cd80"]
 
 
 def fluctuated(Y, Q, weights):

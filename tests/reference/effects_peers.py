@@ -136,7 +136,7 @@ def fluctuated(Y, Q, weights, low, width):
 def tmle(A, Y, g, Q0, Q1, low, width):
     """Effect in the treated; the controls by swapping arms and sign."""
     found = {}
-    for word, a, p, q0, q1, sign in (("att", A, g, Q0, Q1, 1), ("atc", 1 - A, 1 - g, Q1, Q0, -1)):
+    for word, a, p, q0, sign in (("att", A, g, Q0, 1), ("atc", 1 - A, 1 - g, Q1, -1)):
         odds = (1 - a) * p / (1 - p)
         star = fluctuated(Y, q0, odds, low, width)
         effect = Y[a == 1].mean() - star[a == 1].mean()

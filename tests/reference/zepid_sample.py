@@ -29,33 +29,18 @@ from pathlib import Path
 
 import pandas as pd
 
-COLUMNS = [
-    "id",
-    "enter",
-    "out",
-    "male",
-    "age0",
-    "cd40",
-    "dvl0",
-    "cd4",
-    "dvl",
-    "art",
-    "drop",
-    "dead",
-    "t",
-]
+COLUMNS = ["id", "enter", "out", "male", "age0", "cd40", "dvl0", "cd4", "dvl", "art"]
+COLUMNS += ["drop", "dead", "t"]
 LAST_WEEK = 45
 
 
 def people(visits: pd.DataFrame) -> pd.DataFrame:
-    by_person = visits.sort_values(["id", "enter"]).groupby("id")
-    first, last = by_person.first(), by_person.last()
+    visits = visits.sort_values(["id", "enter"])
+    first, last = visits.groupby("id").first(), visits.groupby("id").last()
     table = first[["male", "age0", "cd40", "dvl0", "art"]]
     dead = last["dead"].where(~((last["drop"] == 1) & (last["out"] <= LAST_WEEK)))
     dead = dead.mask((dead == 1) & (last["out"] > LAST_WEEK), 0)
-    cd4 = (
-        visits[visits["out"] <= LAST_WEEK].sort_values(["id", "enter"]).groupby("id")["cd4"].last()
-    )
+    cd4 = visits[visits["out"] <= LAST_WEEK].groupby("id")["cd4"].last()
     return table.assign(dead=dead, cd4_wk45=cd4.mask(dead == 1)).astype("Int64")
 
 

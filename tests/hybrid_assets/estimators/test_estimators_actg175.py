@@ -19,10 +19,8 @@ from hybrid_assets.nuisance import ParametricSettings, cross_fit
 from hybrid_assets.schema import ColumnKind
 
 SHA256 = "56fba31fa0d7bfbff9667b7149fd96a97c352e72aa582871a62a935e812f0e07"
-KINDS = dict.fromkeys(
-    ["hemo", "homo", "drugs", "oprior", "z30", "race", "gender", "str2", "symptom"],
-    ColumnKind.BINARY,
-)
+YES_NO = ("hemo", "homo", "drugs", "oprior", "z30", "race", "gender", "str2", "symptom")
+KINDS = dict.fromkeys(YES_NO, ColumnKind.BINARY)
 KINDS |= dict.fromkeys(["age", "karnof", "preanti", "cd40", "cd80"], ColumnKind.INTEGER)
 KINDS |= {"wtkg": ColumnKind.CONTINUOUS, "strat": ColumnKind.CATEGORICAL}
 

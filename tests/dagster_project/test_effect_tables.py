@@ -1,0 +1,51 @@
+"""Effect tables of a study that asks for more than the average effect."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.study_file import StudyFile
+from warehouse import Warehouse
+
+
+def test_every_question_is_answered_in_every_table(
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    small_study: Callable[..., StudyFile],
+    tmp_path: Path,
+) -> None:
+    study = small_study(
+        estimators=["aipw", "tmle", "iptw_stabilised"],
+        estimands=["ate", "att", "risk_ratio"],
+        subgroups=["W2"],
+        generators=["bootstrap"],
+    )
+    assert materialize(study).success
+    made = Warehouse(tmp_path / "home", "small")
+    found = made.read_table("ate_estimates")
+    per_table = found.groupby("table_kind").size()
+    assert per_table.to_dict() == {"seed": 27, "hybrid": 27, "full synthetic": 27}
+    assert found["converged"].all()
+    of_people = found[(found["table_kind"] == "seed") & (found["estimator"] == "tmle")]
+    n_rows = of_people[of_people["estimand"] == "ate"].set_index("subgroup_level")["n_rows"]
+    assert n_rows["0"] + n_rows["1"] == n_rows[""] == 300
+    comparison = made.read_table("generator_comparison")
+    is_target = (of_people["estimand"] == "ate") & (of_people["subgroup"] == "")
+    assert comparison["tmle"].iloc[0] == of_people.loc[is_target, "estimate"].item()
+
+
+def test_a_subgroup_too_small_to_speak_of_stops_the_seed_s_analysis(
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    small_study: Callable[..., StudyFile],
+    tmp_path: Path,
+) -> None:
+    rows = small_study().source.read(tmp_path)
+    rows["W3"] = (rows.index < 12).astype(int)
+    rows.to_csv(tmp_path / "rare.csv", index=False)
+    study = small_study(source={"kind": "csv", "path": "rare.csv"}, subgroups=["W3"])
+    result = materialize(study, "seed_table", "splits", "seed_estimates")
+    assert not result.success
+    (failed,) = (event for event in result.all_events if event.is_step_failure)
+    assert "subgroup W3 = 1: expected 10 rows or more in each arm" in str(
+        failed.step_failure_data.error
+    )
