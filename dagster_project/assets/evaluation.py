@@ -1,5 +1,6 @@
 """What each generator's tables are worth: privacy, fidelity, effects."""
 
+from itertools import product
 from typing import Final, Literal
 
 import dagster as dg
@@ -105,7 +106,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         return run.record_table(
             rows,
             comments={name: EFFECT_COMMENTS[name] for name in rows.columns},
-            metadata={"estimates": small_table(rows[SHOWN]), "subgroups_left_out": left_out},
+            metadata={"estimates": small_table(rows[SHOWN]), "left_out": left_out},
         )
 
     return [privacy_evaluation, fidelity_evaluation, effect_estimates]
@@ -193,8 +194,8 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
     """Estimate as an analyst would who knows how treatment was drawn, where it was by design.
 
     One fold draw is enough: it moves an estimate by about 6 % of a naive
-    standard error, which is then widened several times. A generator may leave
-    too few rows in a subgroup: it is left out and named.
+    standard error, which is then widened several times. What cannot be
+    estimated in a subgroup of a generator's rows is left out and named.
     """
     study, schema = run.study, run.schema()
     settings = study.nuisance.model_copy(update={"n_fold_draws": 1})
@@ -205,11 +206,13 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
         rng = study.random_generator(f"{run.asset}/{kind}")
         fits = cross_fit_draws(table, schema, settings, rng, by_design[kind])
         found = estimate_effects(fits, study.questions)
-        for stratum in strata_of(table, schema, study.subgroups):
+        for stratum, asked in product(
+            strata_of(table, schema, study.subgroups), study.questions.one_by_one()
+        ):
             try:
-                found += estimate_subgroup_effects(fits, [stratum], study.questions)
+                found += estimate_subgroup_effects(fits, [stratum], asked)
             except EstimationError as refusal:
-                left_out.append(f"{kind}: {refusal}")
+                left_out.append(f"{kind} table, {refusal}")
         rows.append(
             effect_rows(found, kind=kind, generator=run.generator, n_seed=learnt_from[kind])
         )

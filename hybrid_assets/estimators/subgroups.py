@@ -37,6 +37,14 @@ class EffectQuestions:
     estimands: tuple[EstimandWord, ...] = ("ate",)
     subgroups: tuple[str, ...] = ()
 
+    def one_by_one(self) -> list[EffectQuestions]:
+        """Ask for each estimand by each estimator alone."""
+        return [
+            replace(self, estimators=(estimator,), estimands=(estimand,))
+            for estimand in self.estimands
+            for estimator in self.estimators
+        ]
+
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
