@@ -70,7 +70,7 @@ def comparison_assets(
             flat,
             files={"comparison.json": COMPARISON.dump_json(rows)},
             drawn=dcr_box_plot(distances),
-            metadata={"comparison": small_table(flat[_shown(run)])},
+            metadata={"comparison": small_table(flat[_shown(run.study.estimators)])},
         )
 
     @make.asset(
@@ -90,11 +90,11 @@ def comparison_assets(
 EVALUATIONS = ("privacy_evaluation", "fidelity_evaluation")
 
 
-def _shown(run: AssetRun) -> list[str]:
+def _shown(estimators: tuple[str, ...]) -> list[str]:
     return [
         "table_name",
         "predictive_score",
-        *(word for word in run.study.estimators if word != "outcome_regression"),
+        *(word for word in estimators if word != "outcome_regression"),
         "psi_exact",
         "difference_to_seed_in_se",
         "dcr_share",

@@ -178,14 +178,16 @@ def test_an_outcome_with_one_value_has_no_score(outcome, constant):
 
 
 def test_absent_scores_are_shown_as_dashes():
-    from dagster_project.assets.comparison import SHOWN
+    from dagster_project.assets.comparison import _shown
     from dagster_project.assets.evaluation import PREDICTIVE_SCORES, _score_table
     from dagster_project.display import small_table
+    from hybrid_assets.estimators import DEFAULT_ESTIMATORS
     from hybrid_assets.report.comparison import comparison_rows, flat_comparison
 
     scores = PREDICTIVE_SCORES.validate_json('{"hybrid": null}')
     assert _score_table(scores).value.splitlines()[-1] == "| hybrid |" + " – |" * 11
     words = {"table_name": "gan hybrid", "nuisances": "flexible", "generator": "gan"}
+    words |= {"estimand": "ate", "subgroup": "", "subgroup_level": ""}
     numbers = dict.fromkeys(("estimate", "ci_low", "ci_high"), 0.5)
     numbers |= {f"{end}_adjusted": 0.5 for end in ("ci_low", "ci_high")}
     numbers |= dict.fromkeys(("psi_exact", "difference_to_truth", "difference_to_seed_in_se"), 0.5)
@@ -194,7 +196,7 @@ def test_absent_scores_are_shown_as_dashes():
         for estimator in ("iptw", "aipw", "tmle")
     ]
     rows = comparison_rows(pd.DataFrame(effects), {("gan", "hybrid"): scores["hybrid"]})
-    shown = small_table(flat_comparison(rows)[SHOWN]).value.splitlines()[-1]
+    shown = small_table(flat_comparison(rows)[_shown(DEFAULT_ESTIMATORS)]).value.splitlines()[-1]
     assert shown == "| gan hybrid | – |" + " 0.5 |" * 5 + " – |"
 
 
