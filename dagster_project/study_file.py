@@ -83,10 +83,10 @@ def read_study_file(file: Path) -> StudyFile:
     pydantic.ValidationError
         If they do not make a study; names the file and the line.
     """
-    text = file.read_text(encoding="utf-8")
-    if not isinstance(yaml.safe_load(text), dict):
-        raise StudyError(f"study file {file}: expected the keys type and attributes; got none")
-    parsed = parse_yaml_with_source_position(text, str(file))
+    with file.open(encoding="utf-8") as lines:
+        if not isinstance(yaml.safe_load(lines), dict):
+            raise StudyError(f"study file {file}: expected the keys type and attributes; got none")
+    parsed = parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
     positions = parsed.source_position_tree.children.get("attributes")
     if positions is None:
         raise StudyError(f"study file {file}: expected the key attributes; got none")
