@@ -14,6 +14,8 @@ import yaml
 from hybrid_assets.designs import DESIGNS
 from warehouse import Warehouse
 
+pytestmark = pytest.mark.timeout(900)  # one run of a whole study, on a machine that may be busy
+
 CANARY_NUMBER = 7351.4242
 CANARY_WORD = "canary-"
 
@@ -65,7 +67,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=840,
     )
     return FinishedRun(home, done.stdout + done.stderr, done.returncode)
 
