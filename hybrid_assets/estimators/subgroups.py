@@ -117,16 +117,17 @@ def estimate_subgroup_effects(
     ------
     EstimationError
         If a stratum has under 10 rows in an arm, or an estimator refuses it;
-        the message names it.
+        the message names the column, and the level only if it is not thin.
     """
     found = []
     for stratum in strata:
-        name = f"subgroup {stratum.column} = {stratum.level}"
         if stratum.is_thin:
+            # a level of few people is itself confidential, and so is their number
             raise EstimationError(
-                f"{name}: expected {MIN_ROWS_PER_ARM} rows or more in each arm; "
-                f"got {stratum.n_treated} treated and {stratum.n_control} control"
+                f"subgroups of {stratum.column}: expected {MIN_ROWS_PER_ARM} rows or more in each "
+                "arm at every level; got a level with fewer (group the rare levels first)"
             )
+        name = f"subgroup {stratum.column} = {stratum.level}"
         try:
             effects = estimate_effects(
                 tuple(fit.restricted(stratum.rows) for fit in cross_fits), questions

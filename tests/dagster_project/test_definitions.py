@@ -55,6 +55,8 @@ def test_nothing_heavy_is_imported() -> None:
 
 def test_definitions_are_loadable() -> None:
     dg.Definitions.validate_loadable(defs())
+    jobs = {job.name for job in defs().resolve_all_job_defs()}
+    assert {"refresh_paper_trial", "refresh_nhefs"} <= jobs
 
 
 def test_both_entries_name_the_same_code_location() -> None:

@@ -52,6 +52,6 @@ def test_a_subgroup_too_small_to_speak_of_stops_the_seed_s_analysis(
     result = materialize(study, "seed_table", "splits", "seed_estimates")
     assert not result.success
     (failed,) = (event for event in result.all_events if event.is_step_failure)
-    assert "subgroup W3 = 1: expected 10 rows or more in each arm" in str(
+    assert "subgroups of W3: expected 10 rows or more in each arm" in str(
         failed.step_failure_data.error
     )
