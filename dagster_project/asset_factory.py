@@ -15,6 +15,7 @@ from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
 
 Privacy = Literal["confidential", "derived", "release"]
+JobWord = Literal["refresh", "simulate"]
 AssetBody = Callable[[AssetRun], AssetResult]
 
 
@@ -60,8 +61,12 @@ class AssetFactory:
         privacy: Privacy,
         checks: Sequence[dg.AssetCheckSpec] = (),
         pool: str | None = None,
+        job: JobWord = "refresh",
     ) -> Callable[[AssetBody], dg.AssetsDefinition]:
-        """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown."""
+        """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown.
+
+        Its `job` is ``refresh``, or ``simulate`` for what takes minutes and is run when asked for.
+        """
 
         def declare(body: AssetBody) -> dg.AssetsDefinition:
             @dg.asset(
@@ -70,7 +75,7 @@ class AssetFactory:
                 group_name=group_of(self.study, name),
                 owners=list(self.study.owners),
                 kinds=set(kinds),
-                tags={"privacy": privacy},
+                tags={"privacy": privacy, "job": job},
                 code_version=f"{science_version()}.{self.study.content_hash[:12]}",
                 description=body.__doc__,
                 check_specs=list(checks),

@@ -40,12 +40,16 @@ def step_executor() -> dg.ExecutorDefinition:
 
 
 def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
-    """Materialize the whole study, checks included."""
+    """Materialize the whole study, checks included, but its simulations."""
     return dg.define_asset_job(
         f"refresh_{study.name}",
-        selection=dg.AssetSelection.groups(
-            study.name, *(f"{study.name}/{generator}" for generator in study.generators)
-        ),
+        selection=_assets_of(study) - dg.AssetSelection.tag("job", "simulate"),
         description=f"{study.title}: every table, check and the report, from the source.",
         tags={"study": study.name},
+    )
+
+
+def _assets_of(study: StudyFile) -> dg.AssetSelection:
+    return dg.AssetSelection.groups(
+        study.name, *(f"{study.name}/{generator}" for generator in study.generators)
     )
