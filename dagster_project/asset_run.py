@@ -145,7 +145,12 @@ class AssetRun:
         if files is not None or drawn is not None:
             model = self._saved(files or {}, drawn)
         version = self._warehouse.record_table(
-            self.asset, content, self._provenance(), column_comments=comments, model=model
+            self.asset,
+            content,
+            self._provenance(),
+            column_comments=comments,
+            model=model,
+            label=self.study.label,
         )
         described = {
             "dagster/row_count": version.n_rows,
@@ -209,6 +214,7 @@ class AssetRun:
             "random_seed": self.study.random_seed,
             "study_hash": self.study.content_hash,
             "upstream_versions": dict(self.upstream),
+            **({"recipe": self.study.label} if self.study.label else {}),
         }
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),

@@ -12,6 +12,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from dagster_project.instance import prepare_instance
+from dagster_project.paper_tables import (
+    print_paper_tables,
+    read_paper_data,
+    recomputed_in_processes,
+)
 from dagster_project.private_errors import private_error_file
 from dagster_project.resources import hybrid_home
 from dagster_project.result_table import print_results
@@ -113,6 +118,24 @@ def _print_event(event: dg.DagsterEvent) -> None:
         console.print(
             f"  failed  {event.step_key}: {failure_text(event)}", style="red", markup=False
         )
+
+
+@app.command("paper-tables")
+def paper_tables(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Paper 1's published CSV files.")],
+) -> None:
+    """Recompute paper 1's tables from its published data and compare every printed digit.
+
+    Exits with 1 if a digit differs. Some 600 forests are grown: minutes.
+
+    Example: hybrid paper-tables ~/paper1
+    """
+    try:
+        data = read_paper_data(folder)
+    except HybridAssetsError as error:
+        _refuse(str(error))
+    agree = print_paper_tables(console, recomputed_in_processes(data))
+    raise typer.Exit(0 if agree else 1)
 
 
 @app.command()

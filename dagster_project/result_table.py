@@ -21,13 +21,16 @@ def print_results(console: Console, study: str) -> None:
     metric = next(iter(m for m in rows["predictive_metric"] if m), "")
     has_truth = bool(rows["difference_to_truth"].notna().any())
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title=f"Effects in the tables of {study}")
-    table.add_column("table", no_wrap=True)
+    notes = [note for note in rows["interval_note"].unique() if note]
+    table.add_column("table", no_wrap=not notes)
     for name in ("rows", metric, *EFFECTS, *(("off truth",) if has_truth else ()), *DISTANCES):
         table.add_column(name, justify="right", no_wrap=True)
     for _, row in rows.iterrows():
         table.add_row(*_cells(row, has_truth=has_truth))
     console.print(table)
     console.print(LEGEND, soft_wrap=True, highlight=False)
+    for note in notes:
+        console.print(f"Intervals: {note}.", soft_wrap=True, highlight=False, style="yellow")
     page = hybrid_home() / "reports" / study / "study_report.html"
     console.print(f"report with pictures: {page}", soft_wrap=True, highlight=False, markup=False)
 

@@ -11,13 +11,15 @@ import pandas as pd
 from hybrid_assets.estimators import EffectEstimate, adjusted_for_synthesis
 from hybrid_assets.estimators.effect_estimate import on_error_scale
 from hybrid_assets.fidelity import effect_drift
+from hybrid_assets.published import IN_SAMPLE_INTERVALS, PUBLISHED_LABEL
 from hybrid_assets.report.summary import TableKind
 
 EFFECT_COMMENTS = {
     "table_name": "which table the estimate is from",
     "table_kind": "seed, hybrid or full synthetic",
     "generator": "whose covariates (hybrid) or rows (full synthetic); empty for the seed",
-    "nuisances": "stacked: cross-fitted library; parametric: the study's reference model",
+    "nuisances": "stacked: cross-fitted library; parametric: the study's reference model; "
+    "in-sample forest: the published recipe, not for release",
     "estimator": "outcome_regression, iptw (Hájek), iptw_stabilised, aipw, tmle or tmle_covariate",
     "estimand": "ate, att, atc (in everyone, the treated, the controls), risk_ratio or odds_ratio",
     "subgroup": "column whose level the rows share; empty for all rows",
@@ -30,6 +32,7 @@ EFFECT_COMMENTS = {
     "standard_error_adjusted": "times sqrt(1 + n_rows / people the effect was learnt from)",
     "ci_low_adjusted": "95 % interval with the adjusted standard error",
     "ci_high_adjusted": "95 % interval with the adjusted standard error",
+    "interval_note": "what the reader of standard errors and intervals must know; mostly empty",
     "mean_treated": "estimate of E[Y(1)] in the estimand's population",
     "mean_control": "estimate of E[Y(0)] in the estimand's population",
     "clipped_share": "share of rows whose propensity was moved to its bound",
@@ -45,12 +48,15 @@ EFFECT_COMMENTS = {
 }
 
 
+NuisanceWord = Literal["stacked", "parametric", "in-sample forest"]
+
+
 def effect_rows(
     estimates: Iterable[EffectEstimate],
     *,
     kind: TableKind,
     generator: str = "",
-    nuisances: Literal["stacked", "parametric"] = "stacked",
+    nuisances: NuisanceWord = "stacked",
     n_seed: int | None = None,
 ) -> pd.DataFrame:
     """Lay estimates of one table out, one row for each.
@@ -62,7 +68,8 @@ def effect_rows(
     kind : {"seed", "hybrid", "full synthetic"}
     generator : str
         Empty for the seed.
-    nuisances : {"stacked", "parametric"}
+    nuisances : {"stacked", "parametric", "in-sample forest"}
+        The last is the published recipe: its tables and intervals are labelled.
     n_seed : int, optional
         Rows the effect was learnt from: widens the intervals of a synthetic
         table. Omitted for the seed itself.
@@ -73,15 +80,18 @@ def effect_rows(
         The columns of `EFFECT_COMMENTS` but the last four.
     """
     found = list(estimates)
+    as_published = nuisances == "in-sample forest"
+    name = f"{generator} {kind}".strip() + (f" ({PUBLISHED_LABEL})" if as_published else "")
     n_table = max(each.n_rows for each in found)
     rows = []
     for naive in found:
         wide = naive if n_seed is None else adjusted_for_synthesis(naive, n_seed, n_table)
         of_table = {
-            "table_name": f"{generator} {kind}".strip(),
+            "table_name": name,
             "table_kind": kind,
             "generator": generator,
             "nuisances": nuisances,
+            "interval_note": IN_SAMPLE_INTERVALS if as_published else "",
         }
         adjusted = {f"{name}_adjusted": getattr(wide, name) for name in ERRORS}
         rows.append(of_table | {name: getattr(naive, name) for name in SHOWN} | adjusted)
@@ -121,11 +131,12 @@ def _is_average(rows: pd.DataFrame) -> pd.Series:
 
 def seed_tmle(seed_rows: pd.DataFrame) -> pd.Series:
     """Pick the estimate that every hybrid table is targeted to."""
-    return average_effects(_stacked_tmle(seed_rows)).iloc[0]
+    return average_effects(_own_tmle(seed_rows)).iloc[0]
 
 
-def _stacked_tmle(seed_rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = (seed_rows["estimator"] == "tmle") & (seed_rows["nuisances"] == "stacked")
+def _own_tmle(seed_rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the TMLE of the study's own recipe, not that of a reference model."""
+    chosen = (seed_rows["estimator"] == "tmle") & (seed_rows["nuisances"] != "parametric")
     return seed_rows.loc[chosen]
 
 
@@ -158,7 +169,7 @@ def compared(
         psi_exact=exact,
         true_effect=truth,
         difference_to_truth=own - truth,
-        difference_to_seed_in_se=_drifts(rows, own, _stacked_tmle(seed_rows)),
+        difference_to_seed_in_se=_drifts(rows, own, _own_tmle(seed_rows)),
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hybrid_assets.errors import EstimationError
-from hybrid_assets.location_scale import draw_continuous
+from hybrid_assets.location_scale import bare_predictions, draw_continuous
 from hybrid_assets.nuisance.outcome_model import OutcomeModel
 from hybrid_assets.nuisance.propensity_model import PropensityModel
 from hybrid_assets.targeting import Calibration, calibrate
@@ -25,7 +25,8 @@ class HybridSettings(BaseModel):
         ``observed`` keeps the study's confounding; ``randomised`` gives an
         interventional table. A table carries this label everywhere.
     calibrate : bool
-        Move the outcome model's arm means to the seed's TMLE arm means.
+        Move the outcome model's arm means to the seed's TMLE arm means; the
+        published recipe does not.
     treated_probability : float in (0, 1), optional
         For ``randomised`` only; the trial's probability, or the seed's share
         of treated rows, if not given.
@@ -135,6 +136,8 @@ def hybrid_triplets(
     observed_mean = np.where(treatment == 1, means[1], means[0])
     if outcome_model.is_binary:
         outcome, bounded_share = (rng.random(len(covariates)) < observed_mean).astype(float), 0.0
+    elif not outcome_model.noise:
+        outcome, bounded_share = bare_predictions(observed_mean, schema[schema.outcome]), 0.0
     else:
         outcome, bounded_share = draw_continuous(
             covariates, treatment, observed_mean, outcome_model, rng

@@ -59,6 +59,15 @@ def draw_continuous(
     return _to_precision(outcome, column, rng), n_bounded / len(means)
 
 
+def bare_predictions(means: np.ndarray, column: ColumnSchema) -> np.ndarray:
+    """Give means for outcomes, as published: rounded to the column's precision, no noise.
+
+    Their spread is too small, and so are standard errors estimated from them.
+    """
+    decimals = 0 if column.kind is ColumnKind.INTEGER else column.decimals
+    return means if decimals is None else np.round(means, decimals) + 0.0
+
+
 def bounded_location(
     means: np.ndarray, scale: np.ndarray, residuals: np.ndarray, limits: tuple[float, float]
 ) -> np.ndarray:

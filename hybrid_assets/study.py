@@ -29,7 +29,12 @@ from hybrid_assets.generators import (
     AnyGeneratorSettings,
     UndecidedGeneratorSettings,
 )
-from hybrid_assets.nuisance import NuisanceSettings, ParametricSettings
+from hybrid_assets.nuisance import (
+    ForestSettings,
+    NuisanceSettings,
+    ParametricSettings,
+)
+from hybrid_assets.published import PUBLISHED_LABEL, RecipeWord
 from hybrid_assets.schema import ColumnKind
 
 MissingPolicy = Literal["refuse", "drop_rows", "category", "impute"]
@@ -172,6 +177,10 @@ class Study(Strict):
     assignment : {"observed", "randomised"}
         How treatment is drawn in the hybrid table: from the propensity model
         (keeps the confounding) or by the design's coin (interventional).
+    recipe : {"targeted", "published"}
+        ``published`` reproduces the papers: in-sample default forests for every
+        nuisance (a trial's probability included), no calibration, bare
+        predictions for a continuous outcome. All it makes is labelled.
     reference_model : ParametricSettings, optional
         A book's in-sample parametric nuisances, reported beside the default.
     """
@@ -192,6 +201,7 @@ class Study(Strict):
     missing: MissingPolicy = "refuse"
     outcome_decimals: int | None = Field(default=None, ge=0, le=12)
     design: AssignmentDesign
+    recipe: RecipeWord = "targeted"
     nuisance: NuisanceSettings = NuisanceSettings()
     reference_model: ParametricSettings | None = None
     estimators: tuple[str, ...] = DEFAULT_ESTIMATORS
@@ -261,10 +271,33 @@ class Study(Strict):
             raise ValueError(f"study {self.name!r}: expected at least one covariate; got none")
         return self
 
+    @model_validator(mode="after")
+    def _published_recipe_has_its_own_models(self) -> Self:
+        if self.recipe == "published" and "nuisance" in self.model_fields_set:
+            raise ValueError(
+                f"study {self.name!r}: recipe published fits default forests; expected no nuisance"
+            )
+        return self
+
+    @property
+    def label(self) -> str:
+        """What everything made by the published recipe is marked with; else empty."""
+        return PUBLISHED_LABEL if self.recipe == "published" else ""
+
+    @property
+    def nuisance_models(self) -> NuisanceSettings | ForestSettings:
+        """What the recipe fits for propensity and outcome."""
+        return ForestSettings() if self.recipe == "published" else self.nuisance
+
+    @property
+    def design_probability(self) -> float | None:
+        """The probability of treatment in a trial."""
+        return self.design.probability if isinstance(self.design, TrialDesign) else None
+
     @property
     def known_propensity(self) -> float | None:
-        """The design's probability of treatment, or None where it must be estimated."""
-        return self.design.probability if isinstance(self.design, TrialDesign) else None
+        """The design's probability, or None where it is estimated: always, as published."""
+        return self.design_probability if self.recipe == "targeted" else None
 
     @property
     def questions(self) -> EffectQuestions:

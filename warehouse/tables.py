@@ -58,6 +58,7 @@ class Warehouse:
         *,
         column_comments: Mapping[str, str] | None = None,
         model: ModelVersion | None = None,
+        label: str = "",
     ) -> TableVersion:
         """Store `table` as the current content of `asset` and log where it came from.
 
@@ -73,6 +74,8 @@ class Warehouse:
             Column -> one sentence on what it holds.
         model : ModelVersion, optional
             Saved files that belong to the table; becomes current with it.
+        label : str
+            Opens the table's comment, for what its reader must not miss.
 
         Raises
         ------
@@ -86,7 +89,8 @@ class Warehouse:
         version, wait = data_version(content), self._wait()
         with write_transaction(self._database, wait) as connection:
             catalog.replace_table(connection, name, content)
-            comment = f"Asset {asset}, data version {version}, run {provenance.run_id}."
+            made_by = f"Asset {asset}, data version {version}, run {provenance.run_id}."
+            comment = f"{label[:1].upper()}{label[1:]}. {made_by}" if label else made_by
             catalog.comment_table(connection, name, comment, comments)
             if model is not None:
                 _set_model(connection, asset, model, provenance)

@@ -19,7 +19,7 @@ from hybrid_assets.estimators import (
     strata_of,
 )
 from hybrid_assets.fidelity import PredictiveScore, marginals, train_on_synthetic_test_on_real
-from hybrid_assets.nuisance import cross_fit_draws
+from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
@@ -197,14 +197,13 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
     standard error, which is then widened several times. What cannot be
     estimated in a subgroup of a generator's rows is left out and named.
     """
-    study, schema = run.study, run.schema()
-    settings = study.nuisance.model_copy(update={"n_fold_draws": 1})
+    study, schema, settings = run.study, run.schema(), run.study.nuisance_models
     learnt_from = {HYBRID: len(run.part("seed", schema)), FULL: len(run.part("train", schema))}
     by_design: dict[SyntheticKind, float | None] = {HYBRID: _hybrid_probability(run), FULL: None}
     rows, left_out = [], []
     for kind, table in _synthetic_tables(run, schema).items():
         rng = study.random_generator(f"{run.asset}/{kind}")
-        fits = cross_fit_draws(table, schema, settings, rng, by_design[kind])
+        fits = (cross_fit(table, schema, settings, rng.spawn(1)[0], by_design[kind]),)
         found = estimate_effects(fits, study.questions)
         for stratum, asked in product(
             strata_of(table, schema, study.subgroups), study.questions.one_by_one()
@@ -214,12 +213,18 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
             except EstimationError as refusal:
                 left_out.append(f"{kind} table, {refusal}")
         rows.append(
-            effect_rows(found, kind=kind, generator=run.generator, n_seed=learnt_from[kind])
+            effect_rows(
+                found,
+                kind=kind,
+                generator=run.generator,
+                nuisances=settings.kind,
+                n_seed=learnt_from[kind],
+            )
         )
     return pd.concat(rows, ignore_index=True), left_out
 
 
 def _hybrid_probability(run: AssetRun) -> float | None:
-    if run.study.assignment == "randomised":
+    if run.study.assignment == "randomised" and run.study.recipe == "targeted":
         return float(run.table(f"{run.generator}/hybrid_triplets")[PROPENSITY].iloc[0])
     return run.study.known_propensity

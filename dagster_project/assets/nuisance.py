@@ -40,9 +40,9 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         checks=[positivity],
     )
     def propensity_model(run: AssetRun) -> AssetResult:
-        """P(treatment | covariates): the design's coin, or a stack fitted to the training rows."""
+        """P(treatment | covariates): the design's coin, or a model fitted to the training rows."""
         schema, train, fits = _cross_fits(run)
-        model = fit_propensity_model(train, schema, run.study.nuisance, fits)
+        model = fit_propensity_model(train, schema, run.study.nuisance_models, fits)
         found = overlap(fits[0].propensity_unbounded, fits[0].treatment, train, schema)
         return run.record_model(
             model.to_files(),
@@ -53,11 +53,12 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
 
     @make.asset("outcome_model", deps=["splits"], kinds={"scikitlearn"}, privacy="confidential")
     def outcome_model(run: AssetRun) -> AssetResult:
-        """E[outcome | treatment, covariates], one stack for each arm, and the spread around it."""
+        """E[outcome | treatment, covariates] in each arm, and the spread around it."""
         schema, train, fits = _cross_fits(run)
-        model = fit_outcome_model(train, schema, run.study.nuisance, fits)
-        stacks = [fit.outcome_stack for fit in fits]
-        return run.record_model(model.to_files(), metadata={"stack": _stack_table(stacks)})
+        model = fit_outcome_model(train, schema, run.study.nuisance_models, fits)
+        seen = "out-of-fold" if run.study.recipe == "targeted" else "in-sample"
+        stack = _stack_table([fit.outcome_stack for fit in fits], seen)
+        return run.record_model(model.to_files(), metadata={"stack": stack})
 
     @make.asset("seed_estimates", deps=["splits"], kinds={"duckdb"}, privacy="derived")
     def seed_estimates(run: AssetRun) -> AssetResult:
@@ -88,6 +89,7 @@ SHOWN = [
     "ci_low",
     "ci_high",
     "n_rows",
+    "interval_note",
 ]
 
 
@@ -99,22 +101,26 @@ def _cross_fits(run: AssetRun) -> tuple[TableSchema, pd.DataFrame, tuple[CrossFi
     return (
         schema,
         train,
-        cross_fit_draws(train, schema, study.nuisance, rng, study.known_propensity),
+        cross_fit_draws(train, schema, study.nuisance_models, rng, study.known_propensity),
     )
 
 
-def _stack_table(stacks: list[Stack]) -> dg.MarkdownMetadataValue:
-    """Show what each learner weighs and loses, averaged over the fold draws."""
+def _stack_table(stacks: list[Stack], seen: str) -> dg.MarkdownMetadataValue:
+    """Show what each learner weighs and loses, averaged over the fold draws.
+
+    The loss is ``out-of-fold`` or ``in-sample``.
+    """
     shown = {
         "weight": pd.DataFrame([stack.weights for stack in stacks]).mean(),
-        "out-of-fold loss": pd.DataFrame([stack.losses for stack in stacks]).mean(),
+        f"{seen} loss": pd.DataFrame([stack.losses for stack in stacks]).mean(),
     }
     return small_table(pd.DataFrame(shown).rename_axis("learner").reset_index())
 
 
 def _seed_effects(run: AssetRun) -> pd.DataFrame:
     study = run.study
-    rows = [effect_rows(_answers(run, study.nuisance), kind="seed")]
+    own = study.nuisance_models
+    rows = [effect_rows(_answers(run, own), kind="seed", nuisances=own.kind)]
     if study.reference_model is not None:
         book = _answers(run, study.reference_model)
         rows.append(effect_rows(book, kind="seed", nuisances="parametric"))

@@ -52,6 +52,7 @@ def report_summary(
         pictures=tuple(_pictures(run)),
         notes=_notes(run),
         checks=tuple(_checks(run, guards)),
+        label=study.label,
     )
 
 
@@ -76,7 +77,8 @@ def _learning_curve(run: AssetRun, generator: str) -> bytes | None:
 
 
 def _notes(run: AssetRun) -> tuple[str, ...]:
-    notes = [
+    notes = [PUBLISHED_NOTE] if run.study.recipe == "published" else []
+    notes += [
         "A full synthetic table comes from the generator alone, treatment and outcome included. "
         "It is shown as the baseline that loses the effect."
     ]
@@ -86,6 +88,14 @@ def _notes(run: AssetRun) -> tuple[str, ...]:
             "leak that the copy check must find. It is never for release."
         )
     return tuple(notes)
+
+
+PUBLISHED_NOTE = (
+    "Published recipe: not for release. Default forests predict the very rows they were grown on, "
+    "nothing is calibrated, and a continuous outcome is a bare prediction. The hybrid's effect "
+    "drifts from the seed's, intervals are too narrow, and synthetic treatments and outcomes tell "
+    "those of real people to whoever knows their covariates. It is here to reproduce the papers."
+)
 
 
 def _checks(run: AssetRun, guards: Sequence[dg.AssetCheckSpec]) -> Iterator[CheckResult]:

@@ -10,6 +10,7 @@ from hybrid_assets.nuisance.outcome_model import OutcomeModel, fit_outcome_model
 from hybrid_assets.nuisance.propensity_model import PropensityModel, fit_propensity_model
 from hybrid_assets.nuisance.settings import (
     AnyNuisanceSettings,
+    ForestSettings,
     NuisanceSettings,
     ParametricSettings,
 )
@@ -17,6 +18,7 @@ from hybrid_assets.nuisance.settings import (
 __all__ = [
     "AnyNuisanceSettings",
     "CrossFit",
+    "ForestSettings",
     "NuisanceSettings",
     "OutcomeModel",
     "ParametricSettings",

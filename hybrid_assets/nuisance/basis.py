@@ -13,7 +13,7 @@ from hybrid_assets.errors import EstimationError
 from hybrid_assets.nuisance.spline import Curve
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
-BasisWord = Literal["constant", "linear", "spline", "pairwise", "parametric"]
+BasisWord = Literal["constant", "recorded", "linear", "spline", "pairwise", "parametric"]
 MIN_INDICATOR_ROWS = 10  # rarer indicators enter no product
 ROWS_PER_PRODUCT = 10
 
@@ -24,9 +24,9 @@ class CovariateBasis:
 
     Categories become indicators of all levels but the first; ordinal columns
     enter by the rank of their level; numeric columns as they are. All main
-    effects are standardised. Centres, scales and splines come from the
-    covariates alone (never A or Y), so computing them once on all rows does
-    not leak outcomes between folds.
+    effects are standardised, but in the basis ``recorded``. Centres, scales
+    and splines come from the covariates alone (never A or Y), so computing
+    them once on all rows does not leak outcomes between folds.
 
     Attributes
     ----------
@@ -68,9 +68,14 @@ class CovariateBasis:
         self, covariates: pd.DataFrame, words: Iterable[BasisWord]
     ) -> dict[BasisWord, np.ndarray]:
         """Compute the named bases, each of shape (n, n_columns), without intercepts."""
-        main = (_main_effects(covariates, self.schema) - self.centers) / self.scales
+        recorded = _main_effects(covariates, self.schema)
+        main = (recorded - self.centers) / self.scales
         wanted = set(words)
-        found: dict[BasisWord, np.ndarray] = {"constant": main[:, :0], "linear": main}
+        found: dict[BasisWord, np.ndarray] = {
+            "constant": main[:, :0],
+            "recorded": recorded,
+            "linear": main,
+        }
         if wanted & {"spline", "pairwise"}:
             found["spline"] = np.column_stack([main, *self._curves(main)])
         if "pairwise" in wanted:

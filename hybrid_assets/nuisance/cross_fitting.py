@@ -9,10 +9,11 @@ import pandas as pd
 
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.nuisance.observed import Observed, outcome_library, propensity_library
-from hybrid_assets.nuisance.settings import AnyNuisanceSettings, ParametricSettings
+from hybrid_assets.nuisance.settings import AnyNuisanceSettings, ForestSettings, NuisanceSettings
 from hybrid_assets.nuisance.stacking import Stack, fit_stack
 from hybrid_assets.schema import TableSchema
 
+PUBLISHED_BOUND = 1e-6
 Splits = list[tuple[np.ndarray, np.ndarray]]
 
 
@@ -31,9 +32,9 @@ class CrossFit:
     outcome_control, outcome_treated : ndarray, shape (n,)
         E[Y | A = a, W] under each arm.
     fold_ids : ndarray of int, shape (n,)
-        Fold that left the row out; all 0 for an in-sample parametric fit.
+        Fold that left the row out; all 0 for an in-sample fit.
     bound : float
-        ``5 / (sqrt(n) ln n)``.
+        ``5 / (sqrt(n) ln n)``; 1e-6 with the published recipe's forests.
     propensity_stack : Stack or None
         None when the propensity is known by design.
     outcome_stack : Stack
@@ -106,8 +107,8 @@ def cross_fit(
     table : DataFrame
         Canonical and complete, with the columns of `schema`.
     schema : TableSchema
-    settings : NuisanceSettings or ParametricSettings
-        Parametric models are fitted once and predict their own rows.
+    settings : NuisanceSettings, ParametricSettings or ForestSettings
+        Parametric models and forests are fitted once and predict their own rows.
     rng : numpy Generator
         Draws the folds.
     known_propensity : float in (0, 1), optional
@@ -127,7 +128,9 @@ def cross_fit(
     from threadpoolctl import threadpool_limits
 
     observed = Observed.from_table(table, schema, settings)
-    bound = propensity_bound(len(table))
+    bound = (
+        PUBLISHED_BOUND if isinstance(settings, ForestSettings) else propensity_bound(len(table))
+    )
     fold_ids, splits = _splits(observed, settings, rng)
     with threadpool_limits(limits=1):
         g, g_stack = _propensity(observed, settings, splits, known_propensity)
@@ -153,10 +156,10 @@ def cross_fit_draws(
     rng: np.random.Generator,
     known_propensity: float | None = None,
 ) -> tuple[CrossFit, ...]:
-    """Repeat `cross_fit` with fresh folds, `settings.n_fold_draws` times (once if parametric)."""
-    n_draws = 1 if isinstance(settings, ParametricSettings) else settings.n_fold_draws
+    """Repeat `cross_fit` with fresh folds, `settings.n_fold_draws` times (once if in-sample)."""
     return tuple(
-        cross_fit(table, schema, settings, draw, known_propensity) for draw in rng.spawn(n_draws)
+        cross_fit(table, schema, settings, draw, known_propensity)
+        for draw in rng.spawn(settings.n_fold_draws)
     )
 
 
@@ -175,7 +178,7 @@ def _splits(
     observed: Observed, settings: AnyNuisanceSettings, rng: np.random.Generator
 ) -> tuple[np.ndarray, Splits]:
     n_rows = len(observed.treatment)
-    if isinstance(settings, ParametricSettings):
+    if not isinstance(settings, NuisanceSettings):
         everyone = np.arange(n_rows)
         return np.zeros(n_rows, dtype=np.int64), [(everyone, everyone)]
     smallest_arm = int(min(observed.treatment.sum(), (1 - observed.treatment).sum()))

@@ -11,6 +11,7 @@ import numpy as np
 
 from hybrid_assets.nuisance.basis import BasisWord
 from hybrid_assets.nuisance.boosting import TreeEnsemble, fit_boosting
+from hybrid_assets.nuisance.forest import Forest, fit_forest
 from hybrid_assets.nuisance.regression import LinearPredictor, fit_constant, fit_ridge
 
 RIDGE_PENALTY = 1.0
@@ -59,6 +60,7 @@ LEARNERS: dict[str, Learner] = {
         Learner("pairwise", "pairwise", partial(fit_ridge, penalty=PAIRWISE_PENALTY)),
         Learner("boosting", "linear", fit_boosting),
         Learner("parametric", "parametric", partial(fit_ridge, penalty=0.0)),
+        Learner("forest", "recorded", fit_forest),
     )
 }
 
@@ -68,6 +70,7 @@ def predictor_from_json(state: dict[str, Any]) -> Predictor:
     kinds: dict[str, Callable[[dict[str, Any]], Predictor]] = {
         "linear": LinearPredictor.from_json,
         "trees": TreeEnsemble.from_json,
+        "forest": Forest.from_json,
     }
     return kinds[state["type"]](state)
 

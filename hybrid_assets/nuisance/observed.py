@@ -12,7 +12,11 @@ import pandas as pd
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.nuisance.basis import BasisWord, CovariateBasis, main_effect_names
 from hybrid_assets.nuisance.library import LEARNERS, ArmDesign, Learner
-from hybrid_assets.nuisance.settings import AnyNuisanceSettings, ParametricSettings
+from hybrid_assets.nuisance.settings import (
+    AnyNuisanceSettings,
+    ForestSettings,
+    ParametricSettings,
+)
 from hybrid_assets.schema import ColumnKind, TableSchema
 
 MIN_ROWS_PER_ARM_MODEL = 100
@@ -31,7 +35,8 @@ class Observed:
     is_binary : bool
         Whether the outcome is.
     arm_design : ArmDesign
-        Per arm, or pooled when an arm has under 100 rows.
+        Per arm, or pooled when an arm has under 100 rows; a forest is pooled, with
+        treatment as its last column.
     """
 
     basis: CovariateBasis
@@ -78,16 +83,12 @@ class Observed:
 
 def propensity_library(settings: AnyNuisanceSettings) -> tuple[Learner, ...]:
     """Give the learners of the propensity model."""
-    return _learners(
-        ("parametric",) if isinstance(settings, ParametricSettings) else settings.propensity_library
-    )
+    return _learners(settings.propensity_library)
 
 
 def outcome_library(settings: AnyNuisanceSettings) -> tuple[Learner, ...]:
     """Give the learners of the outcome model."""
-    return _learners(
-        ("parametric",) if isinstance(settings, ParametricSettings) else settings.outcome_library
-    )
+    return _learners(settings.outcome_library)
 
 
 def _learners(words: Iterable[str]) -> tuple[Learner, ...]:
@@ -97,6 +98,8 @@ def _learners(words: Iterable[str]) -> tuple[Learner, ...]:
 def _arm_design(
     settings: AnyNuisanceSettings, covariates: TableSchema, smallest_arm: int
 ) -> ArmDesign:
+    if isinstance(settings, ForestSettings):
+        return ArmDesign(is_pooled=True, interactions=())
     if not isinstance(settings, ParametricSettings):
         return ArmDesign(is_pooled=smallest_arm < MIN_ROWS_PER_ARM_MODEL)
     _require_known(settings.treatment_interactions, covariates)

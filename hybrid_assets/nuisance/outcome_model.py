@@ -14,7 +14,7 @@ from hybrid_assets.nuisance.cross_fitting import CrossFit
 from hybrid_assets.nuisance.library import LEARNERS, ArmDesign
 from hybrid_assets.nuisance.noise import ArmNoise
 from hybrid_assets.nuisance.observed import Observed
-from hybrid_assets.nuisance.settings import AnyNuisanceSettings
+from hybrid_assets.nuisance.settings import AnyNuisanceSettings, ForestSettings
 from hybrid_assets.nuisance.stacked import (
     Member,
     dump,
@@ -42,7 +42,8 @@ class OutcomeModel:
     basis : CovariateBasis
     members : tuple of Member
     noise : tuple of ArmNoise
-        Control and treated; empty for a binary outcome.
+        Control and treated; empty for a binary outcome, and for the published
+        recipe, whose outcomes are bare predictions.
     """
 
     schema: TableSchema
@@ -64,10 +65,10 @@ class OutcomeModel:
         Raises
         ------
         EstimationError
-            If the outcome is binary.
+            If the outcome is binary, or the model has no noise.
         """
-        if self.is_binary:
-            raise EstimationError("a binary outcome has no separate scale")
+        if not self.noise:
+            raise EstimationError("a binary outcome, or one without noise, has no scale")
         main_effects = self.basis.matrices(covariates, {"linear"})["linear"]
         return self.noise[arm].scale(main_effects)
 
@@ -131,7 +132,7 @@ def fit_outcome_model(
     ----------
     table : DataFrame
         The rows that `cross_fits` were made from.
-    schema, settings : TableSchema, NuisanceSettings or ParametricSettings
+    schema, settings : TableSchema, AnyNuisanceSettings
         Those of the cross-fits.
     cross_fits : tuple of CrossFit
     """
@@ -147,7 +148,8 @@ def fit_outcome_model(
             basis = observed.matrices[learner.basis]
             fitted = observed.arm_design.fit(learner, basis, a, y, observed.is_binary)
             members.append(Member(word, weight, *fitted))
-        noise = () if observed.is_binary else _noise(table, observed, cross_fits)
+        is_bare = observed.is_binary or isinstance(settings, ForestSettings)
+        noise = () if is_bare else _noise(table, observed, cross_fits)
     return OutcomeModel(
         schema=schema,
         is_binary=observed.is_binary,

@@ -49,7 +49,7 @@ class PropensityModel:
     members: tuple[Member, ...]
 
     def predict(self, covariates: pd.DataFrame) -> np.ndarray:
-        """Give the propensity of each row, shape (n,), in (0, 1); not bounded."""
+        """Give the propensity of each row, shape (n,), not bounded: a forest gives 0 and 1 too."""
         if self.known is not None:
             return np.full(len(covariates), self.known)
         return predict_arm(self.members, self.basis, ArmDesign(is_pooled=False), covariates, 0)
@@ -100,7 +100,7 @@ def fit_propensity_model(
     ----------
     table : DataFrame
         The rows that `cross_fits` were made from.
-    schema, settings : TableSchema, NuisanceSettings or ParametricSettings
+    schema, settings : TableSchema, AnyNuisanceSettings
         Those of the cross-fits.
     cross_fits : tuple of CrossFit
         A known propensity is taken over; weights are averaged over the draws.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -69,9 +69,31 @@ class ParametricSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    n_fold_draws: ClassVar[int] = 1
+    propensity_library: ClassVar[tuple[str, ...]] = ("parametric",)
+    outcome_library: ClassVar[tuple[str, ...]] = ("parametric",)
+
     kind: Literal["parametric"] = "parametric"
     squares: tuple[str, ...] = ()
     treatment_interactions: tuple[str, ...] = ()
 
 
-AnyNuisanceSettings = NuisanceSettings | ParametricSettings
+class ForestSettings(BaseModel):
+    """The published recipe: default random forests that predict the rows they were grown on.
+
+    One forest of A on W and one of Y on W and A, propensities within
+    [1e-6, 1 - 1e-6]. Kept to reproduce what was published, not to be relied
+    on: such forests have memorised the rows, so little confounding is removed
+    and intervals are too narrow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n_fold_draws: ClassVar[int] = 1
+    propensity_library: ClassVar[tuple[str, ...]] = ("forest",)
+    outcome_library: ClassVar[tuple[str, ...]] = ("forest",)
+
+    kind: Literal["in-sample forest"] = "in-sample forest"
+
+
+AnyNuisanceSettings = NuisanceSettings | ParametricSettings | ForestSettings

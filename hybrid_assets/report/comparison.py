@@ -57,6 +57,7 @@ def _row(
         difference_to_truth=_number(main["difference_to_truth"]),
         difference_to_seed_in_se=_number(main["difference_to_seed_in_se"]),
         dcr=distances.get(key),
+        interval_note=main["interval_note"],
     )
 
 
@@ -110,6 +111,7 @@ def _flat(row: ComparisonRow) -> dict[str, object]:
         "dcr_share_z": dcr.share.z if dcr else None,
         "copies_share": dcr.n_copies_in_train / dcr.n_synthetic if dcr else None,
         "copies_share_reference": dcr.n_holdout_copies_in_train / dcr.n_holdout if dcr else None,
+        "interval_note": row.interval_note,
     }
 
 

@@ -57,6 +57,8 @@ class ComparisonRow:
         the seed's, in the seed's standard errors.
     dcr : DcrEvaluation or None
         Over the covariates for a hybrid table, over all columns otherwise.
+    interval_note : str
+        What the reader of this table's intervals must know; mostly empty.
     """
 
     table: str
@@ -69,6 +71,7 @@ class ComparisonRow:
     difference_to_truth: float | None = None
     difference_to_seed_in_se: float | None = None
     dcr: DcrEvaluation | None = None
+    interval_note: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,8 @@ class ReportSummary:
     notes : tuple of str
         What the reader must not miss.
     checks : tuple of CheckResult
+    label : str
+        Marks the whole page, e.g. as not for release; mostly empty.
     """
 
     study: str
@@ -151,6 +156,12 @@ class ReportSummary:
     pictures: tuple[Picture, ...] = field(default=())
     notes: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    label: str = ""
+
+    @property
+    def interval_notes(self) -> list[str]:
+        """Warnings about intervals, each once."""
+        return list(dict.fromkeys(row.interval_note for row in self.rows if row.interval_note))
 
     @property
     def estimators(self) -> list[str]:

@@ -66,7 +66,7 @@ def test_known_probability_is_all_there_is():
 
 def test_binary_outcome_has_no_scale():
     _, outcome, new = fit_both("paper1_trial", SETTINGS[0])
-    with pytest.raises(EstimationError, match="binary outcome has no separate scale"):
+    with pytest.raises(EstimationError, match="binary outcome, or one without noise, has no scale"):
         outcome.scale(new, 1)
     q = outcome.predict(new, 1)
     assert ((q > 0) & (q < 1)).all()
