@@ -14,8 +14,19 @@ from sklearn.ensemble import RandomForestRegressor
 from dagster_project.result_table import print_results
 from dagster_project.study_file import StudyFile
 from hybrid_assets.published import IN_SAMPLE_INTERVALS, PUBLISHED_LABEL
+from hybrid_assets.published.recipe import published_effects
 from warehouse import Warehouse
 
+UP_TO_THE_HYBRID = (
+    "seed_table",
+    "splits",
+    "propensity_model",
+    "outcome_model",
+    "seed_estimates",
+    "cart/fitted_generator",
+    "cart/synthetic_covariates",
+    "cart/hybrid_triplets",
+)
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 
 
@@ -81,7 +92,7 @@ def test_everything_it_makes_is_labelled(
 def test_drift_is_shown_and_blocks_nothing(
     materialize: Materialize, published: Callable[..., StudyFile]
 ) -> None:
-    result = materialize(published(generators=["cart"]))
+    result = materialize(published(generators=["cart"]), *UP_TO_THE_HYBRID)
     checks = {(e.asset_key.path[-1], e.check_name): e for e in result.get_asset_check_evaluations()}
     assert ("hybrid_triplets", "calibration_shift") not in checks
     drift = checks["hybrid_triplets", "effect_drift"]
@@ -99,8 +110,6 @@ def test_the_seeds_effects_are_those_of_in_sample_forests(
     materialize: Materialize, published: Callable[..., StudyFile], tmp_path: Path
 ) -> None:
     """The trial's known probability is not used, as published."""
-    from hybrid_assets.published.recipe import published_effects
-
     study = published()
     assert materialize(study, "seed_table", "splits", "seed_estimates").success
     rows = Warehouse(tmp_path / "home", "small").read_table("seed_estimates")
@@ -123,17 +132,7 @@ def test_a_continuous_outcome_is_the_bare_prediction(
         generators=["cart"],
         outcome_decimals=6,
     )
-    assert materialize(
-        study,
-        "seed_table",
-        "splits",
-        "propensity_model",
-        "outcome_model",
-        "seed_estimates",
-        "cart/fitted_generator",
-        "cart/synthetic_covariates",
-        "cart/hybrid_triplets",
-    ).success
+    assert materialize(study, *UP_TO_THE_HYBRID).success
     made = Warehouse(tmp_path / "home", "small")
     rows, hybrid = made.read_table("splits"), made.read_table("cart/hybrid_triplets")
     train = rows[rows["__split"] == "train"]

@@ -109,3 +109,17 @@ def test_the_comparison_shows_average_effects_only(rows: pd.DataFrame) -> None:
     target = seed_tmle(rows[rows["table_kind"] == "seed"])
     assert shown[1].estimates["tmle"].estimate == target["estimate"]
     assert shown[2].n_rows == 800
+
+
+def test_estimates_by_the_published_recipe_say_so(seed: list[EffectEstimate]) -> None:
+    rows = effect_rows(seed, kind="hybrid", generator="gan", nuisances="in-sample forest")
+    assert set(rows["table_name"]) == {"gan hybrid (published recipe: not for release)"}
+    assert rows["interval_note"].str.startswith("in-sample forests: standard error too small").all()
+    assert set(effect_rows(seed, kind="seed")["interval_note"]) == {""}
+
+
+def test_the_published_recipe_is_its_own_target(seed: list[EffectEstimate]) -> None:
+    book = effect_rows(seed, kind="seed", nuisances="parametric")
+    own = effect_rows(seed, kind="seed", nuisances="in-sample forest")
+    target = seed_tmle(pd.concat([book, own], ignore_index=True))
+    assert (target["nuisances"], target["estimator"]) == ("in-sample forest", "tmle")

@@ -11,7 +11,12 @@ from hybrid_assets.estimators import (
     estimate_from_cross_fits,
 )
 from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
-from hybrid_assets.location_scale import N_GROUPS, bounded_location, scale_before_rounding
+from hybrid_assets.location_scale import (
+    N_GROUPS,
+    bare_predictions,
+    bounded_location,
+    scale_before_rounding,
+)
 from hybrid_assets.nuisance import (
     NuisanceSettings,
     cross_fit_draws,
@@ -244,3 +249,18 @@ def test_adjusted_intervals_cover_and_naive_ones_do_not():
         adjusted.append(wide.ci_low <= design.true_ate <= wide.ci_high)
     assert np.mean(naive) < 0.75
     assert np.mean(adjusted) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [1.23456, -0.5, 2.5]),
+        ({"decimals": 2}, [1.23, -0.5, 2.5]),
+        ({"kind": ColumnKind.INTEGER}, [1.0, 0.0, 2.0]),
+    ],
+)
+def test_bare_predictions_are_rounded_to_the_columns_precision(changes, expected):
+    schema = with_outcome(DESIGNS["confounded_continuous"].schema(), **changes)
+    found = bare_predictions(np.array([1.23456, -0.5, 2.5]), schema["Y"])
+    assert found.tolist() == expected
+    assert not np.signbit(found[found == 0.0]).any()

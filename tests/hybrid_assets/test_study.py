@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from hybrid_assets.estimators import EffectQuestions
+from hybrid_assets.nuisance import ForestSettings
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.study import Study
 
@@ -93,3 +94,21 @@ def test_random_streams_are_repeatable_and_differ_by_purpose() -> None:
     draws = [study().random_generator(word).integers(0, 2**62, 4) for word in ("a", "a", "b")]
     assert np.array_equal(draws[0], draws[1])
     assert not np.any(draws[0] == draws[2])
+
+
+def test_the_published_recipe_is_one_switch() -> None:
+    trial = {"design": {"kind": "trial", "probability": 0.5}}
+    assert study(**trial).known_propensity == 0.5
+    assert study(**trial).label == ""
+    published = study(recipe="published", **trial)
+    assert published.known_propensity is None
+    assert published.design_probability == 0.5
+    assert published.label == "published recipe: not for release"
+    assert published.nuisance_models == ForestSettings()
+    assert published.content_hash != study(**trial).content_hash
+
+
+def test_the_published_recipe_takes_no_nuisance_settings() -> None:
+    expected = "study 'demo': recipe published fits default forests; expected no nuisance"
+    with pytest.raises(ValidationError, match=expected):
+        study(recipe="published", nuisance={"n_folds": 2})

@@ -184,6 +184,22 @@ def test_what_cannot_be_kept_is_refused_without_quoting_a_cell(
     assert warehouse.check_audit_log() == 1
 
 
+def test_a_label_opens_the_tables_comment(
+    warehouse: Warehouse, home: Path, origin: Provenance
+) -> None:
+    table = pd.DataFrame({"x": [1]})
+    warehouse.record_table("gan/hybrid_triplets", table, origin, label="not for release")
+    warehouse.record_table("seed_table", table, origin)
+    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb"), read_only=True) as connection:
+        query = "SELECT comment FROM duckdb_tables() WHERE table_name = ?"
+        labelled, plain = (
+            connection.execute(query, [name]).fetchall()[0][0]
+            for name in ("gan__hybrid_triplets", "seed_table")
+        )
+    assert labelled.startswith("Not for release. Asset gan/hybrid_triplets, data version ")
+    assert plain.startswith("Asset seed_table, data version ")
+
+
 def test_comment_on_an_unknown_column_is_refused(warehouse: Warehouse, origin: Provenance) -> None:
     with pytest.raises(UnstorableTable, match=r"comments name no column of 'seed_table': \['y'\]"):
         warehouse.record_table(

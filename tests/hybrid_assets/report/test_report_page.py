@@ -165,3 +165,14 @@ def test_what_is_absent_leaves_no_trace(summary):
 )
 def test_number_text(number, digits, text):
     assert number_text(number, digits) == text
+
+
+def test_a_label_and_a_warning_about_intervals_stand_out(summary, html):
+    warned = tuple(replace(row, interval_note="seen < twice") for row in summary.rows)
+    page = Page(study_report_html(replace(summary, label="not for <b>release", rows=warned)))
+    assert "A simulated trial (not for <b>release)" in page.text
+    assert "These intervals are too narrow : seen < twice." in page.text
+    assert page.text.count("seen < twice") == 1
+    assert {"class": "badge blocking"} in page.all("span")
+    assert not page.all("b")
+    assert "too narrow : " not in Page(html).text
