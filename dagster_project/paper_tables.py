@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -38,11 +39,11 @@ def _read(folder: Path, name: str, n_rows: int) -> pd.DataFrame:
             f"{file}: expected the columns {', '.join(SCHEMA.names)}; got no {absent}"
         )
     numbers: pd.DataFrame = table[SCHEMA.names].apply(pd.to_numeric, errors="coerce")
-    n_bad = int(numbers.isna().sum().sum())
+    n_bad = int((~np.isfinite(numbers.to_numpy(float))).sum())
     if n_bad or len(table) != n_rows:
         raise SourceError(
             f"{file}: expected {n_rows} rows of numbers; got {len(table)} rows and {n_bad} cells "
-            "that are not numbers"
+            "that are not finite numbers"
         )
     for column in ("A", "Y"):
         if set(numbers[column].astype("int64")) != {0, 1}:
@@ -63,7 +64,9 @@ def print_paper_tables(
     console: Console, recomputed: tuple[FigureTable, FigureTable, FigureTable]
 ) -> bool:
     """Print published figures beside recomputed ones; tell whether all printed digits agree."""
-    console.print(f"Paper 1 beside its data and recipe here; {PUBLISHED_LABEL}.", highlight=False)
+    console.print(
+        f"Paper 1's figures, recomputed from its files by the {PUBLISHED_LABEL}.", highlight=False
+    )
     n_figures, n_other = 0, 0
     for published, here in zip((TABLE_1, TABLE_2, TABLE_3), recomputed, strict=True):
         shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title=published.title)

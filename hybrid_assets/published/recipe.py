@@ -89,7 +89,7 @@ def recomputed_tables(
         The published data by the names in `paper1.FILE_ROWS`. The 50 000 real
         rows of table 3 are drawn anew from the published script's seed.
     each : callable
-        `map`, or the map of a pool of processes; some 300 forests are grown.
+        `map`, or the map of a pool of processes; some 600 forests are grown.
     """
     pool = {**tables, "real": DESIGNS["paper1_trial"](TRUTH_ROWS, TRUTH_SEED)}
     names = list(dict.fromkeys([*TABLE_1.rows, *TABLE_2.rows, *POOLS]))

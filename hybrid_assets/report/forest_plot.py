@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hybrid_assets.errors import EvaluationError
+from hybrid_assets.published import PUBLISHED_LABEL
 from hybrid_assets.report.canvas import (
     BLACK,
     BLUE,
@@ -30,6 +31,9 @@ KIND_COLOURS: dict[TableKind, str] = {
     "full synthetic": ORANGE,
     "paired": PURPLE,
 }
+
+
+MARK = f" ({PUBLISHED_LABEL})"  # told once, in the legend: headings must leave room to draw
 
 
 def ate_forest_plot(
@@ -68,7 +72,7 @@ def ate_forest_plot(
     for row in rows:
         if row.psi_exact is not None:
             axes.plot(row.psi_exact, len(labels), "D", color=GREEN, markersize=6, zorder=3)
-        labels.append(f"{row.table} ({row.n_rows:,} rows)")
+        labels.append(f"{row.table.removesuffix(MARK)} ({row.n_rows:,} rows)")
         for word, interval in row.estimates.items():
             _draw_interval(axes, len(labels), interval, KIND_COLOURS[row.kind])
             labels.append(f"   {word.replace('_', ' ')}")
@@ -112,5 +116,7 @@ def _explain(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
     intervals = [interval for row in rows for interval in row.estimates.values()]
     if any(interval.ci_low_adjusted is not None for interval in intervals):
         axes.plot([], [], "|-", color=GREY, linewidth=1.2, label="95 %, adjusted for people")
+    if any(row.table.endswith(MARK) for row in rows):
+        axes.plot([], [], linestyle="none", label=PUBLISHED_LABEL)
     if any(row.psi_exact is not None for row in rows):
         axes.plot([], [], "D", color=GREEN, linestyle="none", label="exact effect of the table")

@@ -43,7 +43,8 @@ def spoil(change: Callable[[pd.DataFrame], pd.DataFrame], file: Path) -> None:
     [
         (lambda t: t.drop(columns="W3"), r"got no \['W3'\]"),
         (lambda t: t.iloc[:-1], "expected 200 rows of numbers; got 199 rows and 0 cells"),
-        (lambda t: t.assign(W4="tall"), "got 200 rows and 200 cells that are not numbers"),
+        (lambda t: t.assign(W4="tall"), "got 200 rows and 200 cells that are not finite numbers"),
+        (lambda t: t.assign(A=np.inf), "got 200 rows and 200 cells that are not finite numbers"),
         (lambda t: t.assign(A=2), "column 'A': expected 0 and 1; got other values"),
         (lambda t: t.assign(Y=0), "column 'Y': expected 0 and 1; got other values"),
     ],
@@ -84,9 +85,8 @@ def paper_tables(folder: str) -> subprocess.CompletedProcess[str]:
 def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
     shown = paper_tables(str(tmp_path))
     assert shown.returncode == 2
-    assert shown.stdout.strip() == (
-        f"source csv: expected a file at {tmp_path / 'seed.csv'}; got none"
-    )
+    absent = tmp_path / "seed.csv"
+    assert shown.stdout.strip() == f"source csv: expected a file at {absent}; got nothing there"
     assert "Traceback" not in shown.stderr
 
 

@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 from sklearn.ensemble import RandomForestRegressor
 
+import dagster_project
 from dagster_project.result_table import print_results
-from dagster_project.study_file import StudyFile
+from dagster_project.study_file import StudyFile, read_study_file
 from hybrid_assets.published import IN_SAMPLE_INTERVALS, PUBLISHED_LABEL
 from hybrid_assets.published.recipe import published_effects
 from warehouse import Warehouse
@@ -35,6 +36,13 @@ def published(small_study: Callable[..., StudyFile]) -> Callable[..., StudyFile]
     """Give the small study by the published recipe, with some settings changed."""
     settings = small_study().model_dump(exclude={"nuisance"}) | {"recipe": "published"}
     return lambda **changes: StudyFile.model_validate(settings | changes)
+
+
+def test_a_packaged_study_sets_it() -> None:
+    folder = Path(dagster_project.__file__).parent / "defs"
+    study = read_study_file(folder / "paper_trial_published" / "defs.yaml")
+    assert (study.recipe, study.assignment) == ("published", "observed")
+    assert study.source == read_study_file(folder / "paper_trial" / "defs.yaml").source
 
 
 def metadata_of(result: dg.ExecuteInProcessResult, *key: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.privacy.dcr import DistanceQuantiles
+from hybrid_assets.published import PUBLISHED_LABEL
 from hybrid_assets.report import figures
 from hybrid_assets.report.canvas import BLUE, GREEN, GREY, ORANGE, RED
 from hybrid_assets.report.figures import (
@@ -162,6 +163,13 @@ def test_forest_plot_shows_truth_and_exact_effects_if_there_are_any(rows):
     assert n_pixels(png, GREEN) > 60
     seed_only = ate_forest_plot(rows[:1])
     assert n_pixels(seed_only, RED) == n_pixels(seed_only, GREEN) == 0
+
+
+def test_forest_plot_tells_the_published_recipe_once_and_keeps_its_room(rows):
+    marked = [replace(row, table=f"{row.table} ({PUBLISHED_LABEL})") for row in rows]
+    plain, told = ate_forest_plot(rows), ate_forest_plot(marked)
+    assert told != plain
+    assert n_pixels(told, BLUE) == pytest.approx(n_pixels(plain, BLUE), rel=0.05)
 
 
 def test_names_are_drawn_literally():

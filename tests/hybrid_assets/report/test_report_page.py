@@ -176,3 +176,5 @@ def test_a_label_and_a_warning_about_intervals_stand_out(summary, html):
     assert {"class": "badge blocking"} in page.all("span")
     assert not page.all("b")
     assert "too narrow : " not in Page(html).text
+    assert "It is right for the seed." in Page(html).text
+    assert "It is right for the seed." not in page.text
