@@ -10,6 +10,7 @@ from dagster_project.assets.data import data_assets
 from dagster_project.assets.evaluation import evaluation_assets
 from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
+from dagster_project.assets.positivity import positivity_assets
 from dagster_project.automation import refresh_job
 from dagster_project.checks import suite_checks
 from dagster_project.study_file import StudyFile
@@ -31,7 +32,7 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
         for generator in study.generators
         for asset in (*generation_assets(make, generator), *evaluation_assets(make, generator))
     ]
-    assets = [*data_assets(make), *nuisance_assets(make), *branches]
+    assets = [*data_assets(make), *nuisance_assets(make), *positivity_assets(make), *branches]
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
     return dg.Definitions(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.estimators.weights import arm_weights, effective_sample_size
-from hybrid_assets.nuisance.cross_fitting import propensity_bound
+from hybrid_assets.nuisance.cross_fitting import CrossFit, propensity_bound
 from hybrid_assets.schema import ColumnKind, TableSchema
 
 MIN_LEVEL_ROWS = 10
@@ -101,6 +101,11 @@ def is_extreme(propensity: np.ndarray) -> np.ndarray:
     """Flag rows with g below ``1 / (sqrt(n) ln n)`` or above one minus it; bool, shape (n,)."""
     threshold = propensity_bound(len(propensity)) / 5.0
     return np.asarray((propensity < threshold) | (propensity > 1.0 - threshold))
+
+
+def combined_propensity(cross_fits: tuple[CrossFit, ...]) -> np.ndarray:
+    """Give each row's median propensity over the fold draws, not bounded; shape (n,)."""
+    return np.asarray(np.median([fit.propensity_unbounded for fit in cross_fits], axis=0))
 
 
 def _balance(

@@ -1,0 +1,90 @@
+"""What the study can say where overlap is poor, and what each way out of it estimates."""
+
+import dagster as dg
+import pandas as pd
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.display import small_table
+from hybrid_assets.errors import EstimationError
+from hybrid_assets.nuisance import CrossFit, cross_fit_draws
+from hybrid_assets.positivity import (
+    REMEDY_COMMENTS,
+    OverlapDiagnostics,
+    combined_propensity,
+    describe_hole,
+    is_extreme,
+    overlap,
+    overlap_remedies,
+    worst_case,
+)
+from hybrid_assets.report.love_plot import love_plot
+
+
+def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
+    """Declare ``positivity_evaluation``."""
+
+    @make.asset(
+        "positivity_evaluation", deps=["splits"], kinds={"duckdb", "scikitlearn"}, privacy="derived"
+    )
+    def positivity_evaluation(run: AssetRun) -> AssetResult:
+        """Where overlap fails, and what each way to deal with it estimates, for whom."""
+        schema = run.schema()
+        seed = run.part("seed", schema)
+        fits = seed_cross_fits(run, seed)
+        g = combined_propensity(fits)
+        found = overlap(g, fits[0].treatment, seed, schema)
+        rows = overlap_remedies(fits)
+        return run.record_table(
+            rows,
+            comments=REMEDY_COMMENTS,
+            drawn=love_plot(found.balance),
+            metadata={
+                "remedies": small_table(rows),
+                "hole": list(describe_hole(is_extreme(g), seed, schema).sentences),
+                "overlap": overlap_table(found),
+                "balance": small_table(found.balance),
+                "worst_case": _worst_case(fits),
+            },
+        )
+
+    return [positivity_evaluation]
+
+
+def seed_cross_fits(run: AssetRun, seed: pd.DataFrame) -> tuple[CrossFit, ...]:
+    """Cross-fit the seed with the folds of ``seed_estimates``."""
+    study = run.study
+    rng = study.random_generator("seed_estimates")
+    return cross_fit_draws(seed, run.schema(), study.nuisance, rng, study.known_propensity)
+
+
+def overlap_table(found: OverlapDiagnostics) -> dg.MarkdownMetadataValue:
+    """Show how far the weights reach."""
+    shown = {
+        "share extreme": found.share_extreme,
+        "extreme beyond": found.extreme_threshold,
+        "clipped share": found.clipped_share,
+        "clipped at": found.bound,
+        "effective sample size, treated": found.ess_treated,
+        "effective sample size, controls": found.ess_control,
+    }
+    return small_table(pd.DataFrame(shown.items(), columns=["measure", "value"]))
+
+
+def _worst_case(fits: tuple[CrossFit, ...]) -> dg.MarkdownMetadataValue:
+    try:
+        found = worst_case(fits)
+    except EstimationError as refusal:
+        return dg.MetadataValue.md(str(refusal))
+    return small_table(
+        pd.DataFrame(
+            {
+                "share extreme": [found.share_extreme],
+                "bound low": [found.bound_low],
+                "bound high": [found.bound_high],
+                "width": [found.width],
+                "ci low": [found.ci_low],
+                "ci high": [found.ci_high],
+            }
+        )
+    )
