@@ -10,6 +10,7 @@ from dagster_project.assets.data import data_assets
 from dagster_project.assets.evaluation import evaluation_assets
 from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
+from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
 from dagster_project.automation import refresh_job
 from dagster_project.checks import suite_checks
@@ -30,7 +31,11 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     branches = [
         asset
         for generator in study.generators
-        for asset in (*generation_assets(make, generator), *evaluation_assets(make, generator))
+        for asset in (
+            *generation_assets(make, generator),
+            *evaluation_assets(make, generator),
+            *pairing_assets(make, generator),
+        )
     ]
     assets = [*data_assets(make), *nuisance_assets(make), *positivity_assets(make), *branches]
     suites = suite_checks(study)

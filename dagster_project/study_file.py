@@ -1,7 +1,7 @@
 """The YAML a user edits: a study, where its rows are, and who answers for it."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from dagster._utils.pydantic_yaml import enrich_validation_errors_with_source_position
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from dagster_project.sources import AnySource
 from dagster_project.sources.base import KnownEffect
 from hybrid_assets.errors import StudyError
-from hybrid_assets.study import Strict, Study
+from hybrid_assets.study import AssignmentDesign, ObservationalDesign, Strict, Study
 
 Owner = Annotated[str, Field(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s:]+@[^@\s:]+\.[^@\s:]+)$")]
 
@@ -44,6 +44,38 @@ class Holdout(Strict):
         return self.share or 0.0
 
 
+class Pairing(Strict):
+    """Repair of poor overlap with outcomes of another study's people.
+
+    Parameters
+    ----------
+    donor : source or "self"
+        A table with the study's columns and people under both treatments
+        where the study has none. ``self`` means the study's own synthetic
+        rows, which know nothing that the study does not.
+    donor_design : AssignmentDesign
+        How the donor's treatment was assigned; observational by default.
+    force : bool
+        Needed for ``self``: the result is no estimate of the effect.
+    """
+
+    donor: AnySource | Literal["self"]
+    donor_design: AssignmentDesign = ObservationalDesign(kind="observational")
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _self_is_forced(self) -> Self:
+        if self.donor == "self" and not self.force:
+            raise ValueError(
+                "donor: expected another study's table; a study paired with its own synthetic "
+                "rows is further from the truth than without (force: true makes it all the same, "
+                "labelled as no estimate of the effect)"
+            )
+        if self.force and self.donor != "self":
+            raise ValueError("force: expected with donor: self only")
+        return self
+
+
 class StudyFile(Study):
     """A study with its source, its holdout and its owners.
 
@@ -55,16 +87,25 @@ class StudyFile(Study):
         One fifth of the seed unless the file says otherwise.
     owners : tuple of str
         E-mail addresses or ``team:name``.
+    pairing : Pairing, optional
+        Adds ``<generator>/paired_table`` for every generator.
     """
 
     source: AnySource
     holdout: Holdout = Holdout(share=0.2)
     owners: tuple[Owner, ...] = ()
+    pairing: Pairing | None = None
 
     @model_validator(mode="after")
     def _holdout_is_other_people(self) -> Self:
         if self.holdout.source == self.source:
             raise ValueError("holdout: expected other people than the seed's; got its own source")
+        return self
+
+    @model_validator(mode="after")
+    def _donor_is_other_people(self) -> Self:
+        if self.pairing is not None and self.pairing.donor == self.source:
+            raise ValueError("pairing: expected other people than the seed's; got its own source")
         return self
 
     @property

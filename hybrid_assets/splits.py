@@ -133,8 +133,10 @@ def _central(values: pd.Series, column: ColumnSchema) -> Any:
     return median if column.kind is ColumnKind.CONTINUOUS else round(median)
 
 
-def conform_holdout(rows: pd.DataFrame, schema: TableSchema, study: Study) -> pd.DataFrame:
-    """Give holdout rows from another source the seed's columns, policies and dtypes.
+def conform_holdout(
+    rows: pd.DataFrame, schema: TableSchema, study: Study, *, table: str = "holdout"
+) -> pd.DataFrame:
+    """Give rows from another source the seed's columns, policies and dtypes.
 
     Ranges may differ from the seed's; levels may not.
 
@@ -146,6 +148,8 @@ def conform_holdout(rows: pd.DataFrame, schema: TableSchema, study: Study) -> pd
         The seed table's.
     study : Study
         Whose missing-value policies hold here too.
+    table : {"holdout", "donor"}
+        What the rows are, for messages.
 
     Raises
     ------
@@ -157,16 +161,20 @@ def conform_holdout(rows: pd.DataFrame, schema: TableSchema, study: Study) -> pd
             raise SeedTableError(
                 schema.study,
                 name,
-                expected="a column of the holdout table",
+                expected=f"a column of the {table} table",
                 got=f"{rows.shape[1]} other columns",
             )
     settings = study.covariates or {}
     covariates = {n: settings.get(n, CovariateSettings()) for n in schema.covariate_names}
     kept = apply_policies(rows, covariates, study)
-    return pd.DataFrame({c.name: _conformed(kept[c.name], c, schema) for c in schema.columns})
+    return pd.DataFrame(
+        {c.name: _conformed(kept[c.name], c, schema, table) for c in schema.columns}
+    )
 
 
-def _conformed(values: pd.Series, column: ColumnSchema, schema: TableSchema) -> pd.Series:
+def _conformed(
+    values: pd.Series, column: ColumnSchema, schema: TableSchema, table: str
+) -> pd.Series:
     present = values.dropna() if column.role is Role.COVARIATE else values
     unbounded = column.model_copy(update={"minimum": None, "maximum": None})
     n_bad = int(unbounded.invalid(present).sum())
@@ -176,7 +184,7 @@ def _conformed(values: pd.Series, column: ColumnSchema, schema: TableSchema) -> 
         raise SeedTableError(
             schema.study,
             column.name,
-            expected=f"holdout values like the seed's ({column.kind.value})",
+            expected=f"{table} values like the seed's ({column.kind.value})",
             got=f"{n_bad} missing or of another kind",
         )
     return column.cast_present(values)

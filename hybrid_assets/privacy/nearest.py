@@ -70,6 +70,46 @@ def nearest_pairs(points: np.ndarray, references: np.ndarray) -> tuple[np.ndarra
     return _pairs_by_tile(points, references)
 
 
+class NeighbourSearch:
+    """The closest references of points, as many as asked for.
+
+    Parameters
+    ----------
+    references : ndarray of float64, shape (m, p)
+        At least one.
+    """
+
+    def __init__(self, references: np.ndarray) -> None:
+        from scipy.spatial import KDTree
+
+        self._references = references
+        self._tree = KDTree(references) if references.shape[1] <= MAX_TREE_DIMENSIONS else None
+
+    def nearest(self, points: np.ndarray, n_neighbours: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give distances, ascending, and positions of the closest references.
+
+        Parameters
+        ----------
+        points : ndarray of float64, shape (n, p)
+        n_neighbours : int
+            From 1 to m.
+
+        Returns
+        -------
+        distances : ndarray of float64, shape (n, n_neighbours)
+        owners : ndarray of int64, shape (n, n_neighbours)
+        """
+        if self._tree is not None:
+            found = self._tree.query(points, k=list(range(1, n_neighbours + 1)))
+            return np.asarray(found[0]), np.asarray(found[1], dtype=np.int64)
+        squares, owners = [], []
+        for _, tile in _tiles(points, self._references):
+            order = np.argsort(tile, axis=1, kind="stable")[:, :n_neighbours]
+            squares.append(np.take_along_axis(tile, order, axis=1))
+            owners.append(order)
+        return np.sqrt(np.concatenate(squares)), np.concatenate(owners)
+
+
 def _searched(points: np.ndarray, references: np.ndarray) -> np.ndarray:
     from scipy.spatial import KDTree
 
