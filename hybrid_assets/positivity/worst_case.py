@@ -10,8 +10,7 @@ from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators.weights import clever_covariates
 from hybrid_assets.nuisance.cross_fitting import CrossFit
 from hybrid_assets.positivity.diagnostics import combined_propensity, is_extreme
-
-LEAST_PROPENSITY = 1e-6
+from hybrid_assets.positivity.remedies import LEAST_PROPENSITY
 
 
 @dataclass(frozen=True)
