@@ -9,13 +9,14 @@ import pandas as pd
 
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators.arm_mean import efficient_arm_mean
-from hybrid_assets.estimators.effect_estimate import NORMAL_975
+from hybrid_assets.estimators.effect_estimate import NORMAL_975, EffectEstimate
 from hybrid_assets.estimators.estimate_effects import estimate_from_cross_fits
 from hybrid_assets.estimators.weights import arm_weights
 from hybrid_assets.nuisance.cross_fitting import CrossFit, cross_fit_draws
 from hybrid_assets.nuisance.settings import AnyNuisanceSettings
 from hybrid_assets.positivity.donor import DonorStudy
 from hybrid_assets.positivity.pairing import Donor, PairedTable, paired_with
+from hybrid_assets.positivity.remedies import overlap_weighted_from
 from hybrid_assets.positivity.worst_case import worst_case
 
 N_REFITS = 40  # leave 11 % of error in the donor's part of a standard error
@@ -95,14 +96,14 @@ def pairing_effects(study: PairedStudy, rng: np.random.Generator) -> pd.DataFram
     Returns
     -------
     DataFrame
-        The columns of `PAIRING_COMMENTS`: the study alone, paired, paired with
+        The columns of `PAIRING_COMMENTS`: the study alone and where it overlaps, paired, paired with
         the twin without effect, imputed (each extreme row's missing outcome
         from the donor's model, nobody counted twice), the donor alone, both
         pooled by precision, and the worst case for a 0/1 outcome.
     """
     for_twin, for_refits, *for_folds = rng.spawn(4)
-    alone = estimate_from_cross_fits(study.cross_fits, ("aipw",))["aipw"]
-    own = _Figure(alone.estimate, alone.standard_error, alone.n_rows)
+    alone = _figure(estimate_from_cross_fits(study.cross_fits, ("aipw",))["aipw"])
+    overlapping = _figure(overlap_weighted_from(study.cross_fits))
     twin = paired_with(
         study.study_rows, study.paired.pairing, study.donor.without_effect(), rng=for_twin
     )
@@ -113,23 +114,32 @@ def pairing_effects(study: PairedStudy, rng: np.random.Generator) -> pd.DataFram
     ]
     n_rows, n_paired = len(study.study_rows), len(study.paired.table)
     rows = [
-        _row("study_alone", STUDY_PEOPLE, own),
+        _row("study_alone", STUDY_PEOPLE, alone),
+        _row("study_overlap", "ATO: the study's people weighted by g (1 − g)", overlapping),
         _row("paired", PAIRED_PEOPLE, pairs[0], _spread(2.0 * refits[0] / n_paired)),
         _row("paired_null_donor", PAIRED_PEOPLE, pairs[1], _spread(2.0 * refits[1] / n_paired)),
         _row("imputed", STUDY_PEOPLE, _imputed(study), _spread(refits[0] / n_rows)),
     ]
     if study.donor_study is not None:
-        effect = study.donor_study.effect
-        donor = _Figure(effect.estimate, effect.standard_error, effect.n_rows)
+        donor = _figure(study.donor_study.effect)
         rows += [
-            _row("donor_alone", "ATE: the donor's people", donor, effect.standard_error),
-            _row("pooled", "ATE, if it is the same in both", *pooled(own, donor)),
+            _row("donor_alone", "ATE: the donor's people", donor, donor.standard_error),
+            _row("pooled", "if the effect is the same for all", *pooled(overlapping, donor)),
         ]
     return pd.DataFrame([*rows, *_worst_case(study)], columns=list(PAIRING_COMMENTS))
 
 
+def _figure(found: EffectEstimate) -> _Figure:
+    return _Figure(found.estimate, found.standard_error, found.n_rows)
+
+
 def pooled(own: _Figure, donor: _Figure) -> tuple[_Figure, float]:
-    """Weigh two independent estimates by their precision; also give the donor's part of the SE."""
+    """Weigh two independent estimates by their precision; also give the donor's part of the SE.
+
+    The study contributes its overlap-weighted estimate: where the effect is
+    the same for all, which pooling supposes, it is an estimate of it like any
+    other, and the only one whose standard error is not too small.
+    """
     precisions = np.array([own.standard_error, donor.standard_error]) ** -2.0
     weights = precisions / precisions.sum()
     estimate = float(weights @ [own.estimate, donor.estimate])
@@ -138,16 +148,14 @@ def pooled(own: _Figure, donor: _Figure) -> tuple[_Figure, float]:
 
 
 def heterogeneity_p_value(effects: pd.DataFrame) -> float:
-    """Test that the study alone and the donor alone estimate the same effect.
+    """Test that the study where it has overlap and the donor have the same effect.
 
     Cochran 1954, doi:10.2307/3001666, with one degree of freedom.
-    With poor overlap the study's own standard error
-    is too small, and so is this.
     """
     from scipy.stats import norm
 
     both = effects.set_index("estimate_of").loc[
-        ["study_alone", "donor_alone"], ["estimate", "standard_error"]
+        ["study_overlap", "donor_alone"], ["estimate", "standard_error"]
     ]
     (own, own_error), (donor, donor_error) = both.to_numpy(dtype=float)
     return float(2.0 * norm.sf(abs(own - donor) / np.hypot(own_error, donor_error)))

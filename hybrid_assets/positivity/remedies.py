@@ -204,7 +204,8 @@ def _trimmed(fit: CrossFit, cutoff: float) -> EffectEstimate:
     return _bounded_at(kept, LEAST_PROPENSITY)
 
 
-def _overlap_weighted(fits: tuple[CrossFit, ...]) -> EffectEstimate:
+def overlap_weighted_from(fits: tuple[CrossFit, ...]) -> EffectEstimate:
+    """Run `overlap_weighted` on every fold draw, g not bounded, and take the median."""
     return median_estimate(
         [
             overlap_weighted(
@@ -242,7 +243,7 @@ REMEDIES = (
     Remedy(
         "overlap_weights",
         "ATO: everyone weighted by g (1 − g)",
-        _overlap_weighted,
+        overlap_weighted_from,
         "those who might have had either treatment count most",
     ),
     Remedy("att", "ATT: the treated", _of_treated, "g bounded away from 1 only"),

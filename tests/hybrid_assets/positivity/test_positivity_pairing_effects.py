@@ -59,6 +59,7 @@ def test_rows_and_their_people(effects, study):
     figures = effects.set_index("estimate_of")
     assert effects["estimate_of"].tolist() == [
         "study_alone",
+        "study_overlap",
         "paired",
         "paired_null_donor",
         "imputed",
@@ -79,7 +80,7 @@ def test_rows_and_their_people(effects, study):
 
 def test_pooling_is_a_fixed_effect_meta_analysis(effects):
     figures = effects.set_index("estimate_of")
-    both = figures.loc[["study_alone", "donor_alone"]]
+    both = figures.loc[["study_overlap", "donor_alone"]]
     errors = both["standard_error"].to_numpy(float)
     book = combine_effects(both["estimate"].to_numpy(float), errors**2)
     pooled = figures.loc["pooled"]
@@ -122,6 +123,7 @@ def test_a_study_paired_with_itself_has_no_donor(ridge, study):
     found = pairing_effects(own, np.random.default_rng(0)).set_index("estimate_of")
     assert found.index.tolist() == [
         "study_alone",
+        "study_overlap",
         "paired",
         "paired_null_donor",
         "imputed",
