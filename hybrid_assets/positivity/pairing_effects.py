@@ -96,10 +96,11 @@ def pairing_effects(study: PairedStudy, rng: np.random.Generator) -> pd.DataFram
     Returns
     -------
     DataFrame
-        The columns of `PAIRING_COMMENTS`: the study alone and where it overlaps, paired, paired with
-        the twin without effect, imputed (each extreme row's missing outcome
-        from the donor's model, nobody counted twice), the donor alone, both
-        pooled by precision, and the worst case for a 0/1 outcome.
+        The columns of `PAIRING_COMMENTS`: the study alone and where it
+        overlaps, paired, paired with the twin without effect, imputed (each
+        extreme row's missing outcome from the donor's model, nobody counted
+        twice), the donor alone, both pooled by precision, and the worst case
+        for a 0/1 outcome.
     """
     for_twin, for_refits, *for_folds = rng.spawn(4)
     alone = _figure(estimate_from_cross_fits(study.cross_fits, ("aipw",))["aipw"])
