@@ -134,7 +134,7 @@ def _figure(found: EffectEstimate) -> _Figure:
     return _Figure(found.estimate, found.standard_error, found.n_rows)
 
 
-def pooled(own: _Figure, donor: _Figure) -> tuple[_Figure, float]:
+def pooled(own: _Figure | EffectEstimate, donor: _Figure | EffectEstimate) -> tuple[_Figure, float]:
     """Weigh two independent estimates by their precision; also give the donor's part of the SE.
 
     The study contributes its overlap-weighted estimate: where the effect is
