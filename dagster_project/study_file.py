@@ -106,6 +106,10 @@ class StudyFile(Study):
     def _donor_is_other_people(self) -> Self:
         if self.pairing is not None and self.pairing.donor == self.source:
             raise ValueError("pairing: expected other people than the seed's; got its own source")
+        if self.pairing is not None and self.recipe == "published":
+            raise ValueError(
+                "pairing: expected recipe targeted (hybrid paper-tables has the published one)"
+            )
         return self
 
     @property

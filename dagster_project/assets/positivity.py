@@ -55,7 +55,7 @@ def seed_cross_fits(run: AssetRun, seed: pd.DataFrame) -> tuple[CrossFit, ...]:
     """Cross-fit the seed with the folds of ``seed_estimates``."""
     study = run.study
     rng = study.random_generator("seed_estimates")
-    return cross_fit_draws(seed, run.schema(), study.nuisance, rng, study.known_propensity)
+    return cross_fit_draws(seed, run.schema(), study.nuisance_models, rng, study.known_propensity)
 
 
 def overlap_table(found: OverlapDiagnostics) -> dg.MarkdownMetadataValue:

@@ -14,9 +14,9 @@ from hybrid_assets.estimators.arm_mean import effect_of, efficient_arm_mean
 from hybrid_assets.estimators.effect_estimate import EffectEstimate
 from hybrid_assets.estimators.estimate_effects import estimate_from_cross_fits, median_estimate
 from hybrid_assets.estimators.subgroups import MIN_ROWS_PER_ARM
-from hybrid_assets.nuisance.cross_fitting import CrossFit
+from hybrid_assets.nuisance.cross_fitting import PUBLISHED_BOUND, CrossFit
 
-LEAST_PROPENSITY = 1e-6  # the bound of the papers' own code
+LEAST_PROPENSITY = PUBLISHED_BOUND
 CRUMP_SHARE = 0.1
 
 REMEDY_COMMENTS = {
@@ -136,7 +136,7 @@ def optimal_cutoff(propensity: np.ndarray) -> float:
     Parameters
     ----------
     propensity : ndarray, shape (n,)
-        In (0, 1).
+        In [0, 1].
 
     Returns
     -------
@@ -148,7 +148,8 @@ def optimal_cutoff(propensity: np.ndarray) -> float:
     Crump, Hotz, Imbens and Mitnik 2009, doi:10.1093/biomet/asn055.
     """
     nearest = np.sort(np.minimum(propensity, 1.0 - propensity))[::-1]
-    noise = np.cumsum(1.0 / (nearest * (1.0 - nearest))) / np.arange(1, len(nearest) + 1) ** 2
+    possible = np.maximum(nearest, LEAST_PROPENSITY)
+    noise = np.cumsum(1.0 / (possible * (1.0 - possible))) / np.arange(1, len(nearest) + 1) ** 2
     is_last_of_ties = np.append(nearest[1:] != nearest[:-1], True)
     return float(nearest[np.where(is_last_of_ties, noise, np.inf).argmin()])
 
@@ -226,7 +227,7 @@ REMEDIES = (
         "truncation",
         "ATE: everyone",
         _truncated,
-        "bounded at 5/(√n ln n); for the clipped share it rests on the outcome model",
+        "bounded at 5/(√n ln n), or as published; the clipped share rests on the outcome model",
     ),
     Remedy(
         "crump_trimming",

@@ -121,3 +121,9 @@ def test_a_donor_that_does_not_fit_is_refused(
     result = materialize(study, "seed_table", "splits", PAIRED)
     (failed,) = (event for event in result.all_events if event.is_step_failure)
     assert message in str(failed.step_failure_data.error)
+
+
+def test_the_published_recipe_is_not_paired(small_study: Callable[..., StudyFile]) -> None:
+    settings = small_study(**OBSERVATIONAL).model_dump(exclude={"nuisance"})
+    with pytest.raises(ValueError, match="pairing: expected recipe targeted"):
+        StudyFile.model_validate(settings | {"pairing": DONOR, "recipe": "published"})

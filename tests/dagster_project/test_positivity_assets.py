@@ -52,3 +52,17 @@ def test_a_measurement_says_why_it_has_no_worst_case(
     assert result.success
     event = result.get_asset_materialization_events()[-1]
     assert "need an outcome of 0 and 1" in event.materialization.metadata["worst_case"].value
+
+
+def test_in_sample_forests_have_remedies_too(
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    small_study: Callable[..., StudyFile],
+    tmp_path: Path,
+) -> None:
+    settings = small_study(**OBSERVATIONAL).model_dump(exclude={"nuisance"})
+    study = StudyFile.model_validate(settings | {"recipe": "published"})
+    result = materialize(study, "seed_table", "splits", "positivity_evaluation")
+    assert result.success
+    made = Warehouse(tmp_path / "home", "small").read_table("positivity_evaluation")
+    remedies = made.set_index("remedy")["estimate"]
+    assert remedies["none"] == remedies["truncation"]  # the papers bound at 1e-6

@@ -109,6 +109,11 @@ def test_the_optimal_cutoff_solves_crump_s_equation():
     )
 
 
+def test_propensities_of_exactly_0_and_1_are_trimmed_first():
+    g = np.r_[np.zeros(30), np.ones(30), np.full(50, 0.4)]
+    assert optimal_cutoff(g) == 0.4
+
+
 def test_every_remedy_of_a_design_with_overlap(cross_fits):
     _, fits = cross_fits("confounded_binary", 1000)
     found = overlap_remedies(fits).set_index("remedy")
