@@ -47,16 +47,27 @@ def draw_continuous(
         rows = np.flatnonzero(treatment == arm)
         if not len(rows):
             continue
-        residuals = model.noise[arm].residuals
-        scale = model.scale(covariates.iloc[rows], arm)
-        limits = (model.lowest, model.highest)
-        if column.kind is ColumnKind.INTEGER:
-            scale = scale_before_rounding(means[rows], scale, residuals, limits)
-        location = bounded_location(means[rows], scale, residuals, limits)
-        free = location + scale * rng.choice(residuals, size=len(rows))
-        outcome[rows] = np.clip(free, *limits)
+        location, scale = noise_law(covariates.iloc[rows], means[rows], model, arm)
+        free = location + scale * rng.choice(model.noise[arm].residuals, size=len(rows))
+        outcome[rows] = np.clip(free, model.lowest, model.highest)
         n_bounded += int((outcome[rows] != free).sum())
-    return _to_precision(outcome, column, rng), n_bounded / len(means)
+    return to_precision(outcome, column, rng), n_bounded / len(means)
+
+
+def noise_law(
+    covariates: pd.DataFrame, means: np.ndarray, model: OutcomeModel, arm: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give centre and scale of the noise of one arm, each of shape (n,).
+
+    Outcomes are ``clip(centre + scale * e, lowest, highest)`` with e a
+    standardised residual of the arm, brought to the column's precision; their
+    means are `means`.
+    """
+    residuals, limits = model.noise[arm].residuals, (model.lowest, model.highest)
+    scale = model.scale(covariates, arm)
+    if model.schema[model.schema.outcome].kind is ColumnKind.INTEGER:
+        scale = scale_before_rounding(means, scale, residuals, limits)
+    return bounded_location(means, scale, residuals, limits), scale
 
 
 def bare_predictions(means: np.ndarray, column: ColumnSchema) -> np.ndarray:
@@ -162,12 +173,11 @@ def _rounded_variance(
     return total / len(residuals)
 
 
-def _to_precision(
-    outcome: np.ndarray, column: ColumnSchema, rng: np.random.Generator
-) -> np.ndarray:
+def to_precision(outcome: np.ndarray, column: ColumnSchema, rng: np.random.Generator) -> np.ndarray:
+    """Give outcomes, of any shape, the precision of their column; means are kept."""
     if column.kind is ColumnKind.INTEGER:
         # rounding up with the fraction as probability keeps means exactly
-        return np.floor(outcome + rng.random(len(outcome)))
+        return np.floor(outcome + rng.random(outcome.shape))
     if column.decimals is not None:
         return np.round(outcome, column.decimals) + 0.0
     return outcome

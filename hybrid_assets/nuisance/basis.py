@@ -54,7 +54,7 @@ class CovariateBasis:
         cls, covariates: pd.DataFrame, schema: TableSchema, squares: Iterable[str] = ()
     ) -> Self:
         """Learn centres, scales and knots from covariates with the columns of `schema`."""
-        raw = _main_effects(covariates, schema)
+        raw = main_effects(covariates, schema)
         centers, spread = raw.mean(axis=0), raw.std(axis=0)
         scales = np.where(spread > 0, spread, 1.0)
         standardised = (raw - centers) / scales
@@ -62,13 +62,13 @@ class CovariateBasis:
         curves = {index: curve for index, curve in fitted.items() if curve is not None}
         sources = main_effect_names(schema)
         squared = tuple(i for name in squares for i, s in enumerate(sources) if s == name)
-        return cls(schema, centers, scales, curves, squared, _product_pairs(raw, sources))
+        return cls(schema, centers, scales, curves, squared, product_pairs(raw, sources))
 
     def matrices(
         self, covariates: pd.DataFrame, words: Iterable[BasisWord]
     ) -> dict[BasisWord, np.ndarray]:
         """Compute the named bases, each of shape (n, n_columns), without intercepts."""
-        recorded = _main_effects(covariates, self.schema)
+        recorded = main_effects(covariates, self.schema)
         main = (recorded - self.centers) / self.scales
         wanted = set(words)
         found: dict[BasisWord, np.ndarray] = {
@@ -118,7 +118,7 @@ def main_effect_names(schema: TableSchema) -> list[str]:
     return [column.name for column in schema.columns for _ in range(_n_effects(column))]
 
 
-def _product_pairs(raw: np.ndarray, sources: list[str]) -> tuple[tuple[int, int], ...]:
+def product_pairs(raw: np.ndarray, sources: list[str]) -> tuple[tuple[int, int], ...]:
     """Choose pairs of main effects of different covariates, in column order.
 
     Without a limit two columns of 50 levels give 2401 products. Indicators held
@@ -148,7 +148,14 @@ def _n_effects(column: ColumnSchema) -> int:
     return 1
 
 
-def _main_effects(covariates: pd.DataFrame, schema: TableSchema) -> np.ndarray:
+def main_effects(covariates: pd.DataFrame, schema: TableSchema) -> np.ndarray:
+    """Encode covariates as numbers, shape (n, n_main): indicators, ranks and values as they are.
+
+    Raises
+    ------
+    EstimationError
+        If a covariate is absent or holds a missing or invalid value.
+    """
     absent = [name for name in schema.names if name not in covariates.columns]
     if absent:
         raise EstimationError(f"study {schema.study!r}: covariates {absent} are absent")

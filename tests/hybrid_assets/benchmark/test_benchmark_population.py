@@ -1,0 +1,114 @@
+"""Draws follow the stated law, and the stated truth is theirs, for every dial."""
+
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from hybrid_assets.benchmark import BenchmarkSettings, DesignPopulation, Dials
+from hybrid_assets.benchmark.settings import EstimatorWord
+from hybrid_assets.designs import DESIGNS
+from hybrid_assets.errors import EstimationError
+from hybrid_assets.estimators import DEFAULT_ESTIMATORS
+
+DIALS = [
+    Dials(),
+    Dials(null_effect=True),
+    Dials(overlap=2.0),
+    Dials(effect_shift=0.05),
+    Dials(heterogeneity=3.0),
+    Dials(confounding_treatment=1.5, confounding_outcome=1.0),
+    Dials(overlap=0.5, effect_shift=-0.1, heterogeneity=0.0, confounding_outcome=2.0),
+]
+
+
+@pytest.mark.parametrize("kind", ["binary", "continuous"])
+def test_the_truth_as_fitted_is_the_seeds_tmle(kind, request):
+    population, seed = request.getfixturevalue(kind)
+    assert population.true_ate == pytest.approx(seed.estimate, abs=1e-12)
+
+
+@pytest.mark.parametrize("dials", DIALS, ids=lambda dials: dials.label)
+@pytest.mark.parametrize("kind", ["binary", "continuous"])
+def test_true_effect_is_that_of_draws_with_a_fair_coin_as_treatment(kind, dials, request):
+    """With g = 1/2 and treatment apart from the hidden coin, arm means differ by the effect."""
+    turned = request.getfixturevalue(kind)[0].with_dials(dials)
+    coin = replace(
+        turned, propensity=np.full_like(turned.propensity, 0.5), hidden=(0.0, turned.hidden[1])
+    )
+    made = coin.draw(1, 400_000, np.random.default_rng(5))
+    a, y = made.treatment[0], made.outcome[0]
+    difference = y[a == 1].mean() - y[a == 0].mean()
+    error = np.sqrt(y[a == 1].var() / a.sum() + y[a == 0].var() / (1 - a).sum())
+    assert difference == pytest.approx(turned.true_ate, abs=4 * error)
+
+
+def test_each_dial_does_what_it_says(binary, continuous):
+    for population, _ in (binary, continuous):
+        effect = population.means[1] - population.means[0]
+        shifted = population.with_dials(Dials(effect_shift=0.05))
+        assert shifted.true_ate == pytest.approx(population.true_ate + 0.05, abs=1e-12)
+        null = population.with_dials(Dials(null_effect=True))
+        assert null.true_ate == 0.0
+        flat = population.with_dials(Dials(heterogeneity=0.0))
+        assert flat.true_ate == pytest.approx(population.true_ate, abs=1e-12)
+        assert (flat.means[1] - flat.means[0]).std() < 0.5 * effect.std()
+        worse = population.with_dials(Dials(overlap=2.0)).propensity
+        odds = population.propensity / (1 - population.propensity)
+        assert worse / (1 - worse) == pytest.approx(odds**2)
+
+
+def test_a_hidden_confounder_biases_the_crude_difference(binary):
+    population, _ = binary
+    dials = Dials(confounding_treatment=2.0, confounding_outcome=2.0)
+    hidden = population.with_dials(dials)
+    bias = []
+    for law in (population, hidden):
+        made = law.draw(1, 200_000, np.random.default_rng(1))
+        a, y = made.treatment[0], made.outcome[0]
+        bias.append(y[a == 1].mean() - y[a == 0].mean() - law.true_ate)
+    assert bias[1] - bias[0] > 0.1
+
+
+def test_the_analyst_of_a_trial_knows_its_propensity(randomised, binary):
+    assert randomised[0].known_propensity == pytest.approx(0.4)
+    assert binary[0].known_propensity is None
+
+
+def test_replicates_share_no_rows_and_follow_the_pool(continuous):
+    population, _ = continuous
+    made = population.draw(3, 500, np.random.default_rng(2))
+    outcomes = made.outcome.ravel()
+    assert len(np.unique(outcomes)) > 0.97 * len(outcomes)
+    assert made.effects.shape == (3, 500, 6)
+    assert made.effects.mean(axis=(0, 1)) == pytest.approx(
+        population.effects.mean(axis=0), abs=0.15
+    )
+
+
+def test_refusals(binary):
+    with pytest.raises(
+        EstimationError, match="moves the treated mean to 1.*which is not a probability"
+    ):
+        binary[0].with_dials(Dials(effect_shift=0.9))
+    with pytest.raises(EstimationError, match="'paper1_trial' has no dials; got 'overlap × 2'"):
+        DesignPopulation(DESIGNS["paper1_trial"]).with_dials(Dials(overlap=2.0))
+    with pytest.raises(ValidationError, match="nothing to shift"):
+        Dials(null_effect=True, effect_shift=1.0)
+    with pytest.raises(ValidationError, match="dials must name one or more, each once"):
+        BenchmarkSettings(dials=(Dials(), Dials()))
+    with pytest.raises(ValidationError, match="sample_sizes start at 50; got 20"):
+        BenchmarkSettings(sample_sizes=(20, 100))
+
+
+def test_every_default_estimator_can_be_named():
+    assert set(get_args(EstimatorWord)) == set(DEFAULT_ESTIMATORS)
+
+
+def test_default_sizes_double_up_to_the_seed():
+    assert BenchmarkSettings().sizes(1000) == (250, 500, 1000)
+    assert BenchmarkSettings().sizes(1566) == (250, 500, 1000, 1566)
+    assert BenchmarkSettings().sizes(200) == (200,)
+    assert BenchmarkSettings(sample_sizes=(300, 100)).sizes(1000) == (100, 300)
