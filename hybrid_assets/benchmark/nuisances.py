@@ -9,6 +9,7 @@ import numpy as np
 from hybrid_assets.benchmark.folds import FoldLayout
 from hybrid_assets.benchmark.learners import BATCHED_LEARNERS
 from hybrid_assets.benchmark.replicates import PlacedReplicates, Replicates
+from hybrid_assets.benchmark.settings import Analysis
 from hybrid_assets.benchmark.stacks import stack_weights
 
 _ROWS_AT_ONCE = 8_000  # arrays of a part stay in the processor's cache
@@ -34,7 +35,7 @@ class Nuisances:
 def cross_fitted_nuisances(
     replicates: Replicates,
     folds: FoldLayout,
-    libraries: tuple[tuple[str, ...], tuple[str, ...]],
+    analysis: Analysis,
     *,
     is_pooled: bool,
     known_propensity: float | None = None,
@@ -45,14 +46,13 @@ def cross_fitted_nuisances(
     ----------
     replicates : Replicates
     folds : FoldLayout
-    libraries : tuple of tuple of str
-        Learners of the propensity and of the outcome.
+    analysis : Analysis
     is_pooled : bool
         One outcome model for both arms, with treatment and all its products,
         instead of one for each arm.
     known_propensity : float in (0, 1), optional
     """
-    propensity_words, outcome_words = libraries
+    propensity_words, outcome_words = analysis.propensity_library, analysis.outcome_library
     words = tuple(dict.fromkeys((*propensity_words, *outcome_words)))
     fitted = _predictions(words, replicates, folds, is_pooled)
     treatment, outcome = (

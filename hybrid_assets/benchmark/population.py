@@ -10,14 +10,12 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.benchmark.dials import turned
+from hybrid_assets.benchmark.outcome_noise import OutcomeNoise
 from hybrid_assets.benchmark.replicates import Replicates
 from hybrid_assets.benchmark.settings import Dials
-from hybrid_assets.designs import Design
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
-from hybrid_assets.location_scale import noise_law, to_precision
 from hybrid_assets.nuisance.basis import main_effect_names, main_effects
-from hybrid_assets.schema import ColumnKind, ColumnSchema
 
 
 class Population(Protocol):
@@ -38,6 +36,14 @@ class Population(Protocol):
         """Hash of all that the draws depend on."""
         ...
 
+    def draw(self, n_replicates: int, n_rows: int, rng: np.random.Generator) -> Replicates:
+        """Draw fresh rows for each replicate: no (W, A, Y) is used twice."""
+        ...
+
+
+class AdjustablePopulation(Population, Protocol):
+    """A population with dials."""
+
     def with_dials(self, dials: Dials) -> Population:
         """Turn the dials; the true effect is computed anew.
 
@@ -47,43 +53,6 @@ class Population(Protocol):
             If this population cannot be changed in that way.
         """
         ...
-
-    def draw(self, n_replicates: int, n_rows: int, rng: np.random.Generator) -> Replicates:
-        """Draw fresh rows for each replicate: no (W, A, Y) is used twice."""
-        ...
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class OutcomeNoise:
-    """Spread of a continuous outcome around its means, as hybrid triplets have it.
-
-    Attributes
-    ----------
-    location, scale : ndarray, shape (2, n_pool)
-        By arm: Y = location + scale × residual, moved into the limits.
-    residuals : tuple of ndarray
-        By arm, equally likely. Confidential.
-    limits : tuple of float
-    column : ColumnSchema
-        Of the outcome; its precision.
-    """
-
-    location: np.ndarray
-    scale: np.ndarray
-    residuals: tuple[np.ndarray, np.ndarray]
-    limits: tuple[float, float]
-    column: ColumnSchema
-
-    def draw(
-        self, rows: np.ndarray, arm: np.ndarray, moved: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Draw outcomes of pool rows under arms, moved by what dials and a confounder add."""
-        error = np.empty(rows.shape)
-        for a, residuals in enumerate(self.residuals):
-            of_arm = arm == a
-            error[of_arm] = rng.choice(residuals, size=int(of_arm.sum()))
-        free = self.location[arm, rows] + self.scale[arm, rows] * error
-        return to_precision(np.clip(free, *self.limits) + moved, self.column, rng)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,7 +111,9 @@ class HybridPopulation:
             propensity=law.propensity,
             means=means,
             moved=np.zeros_like(means),
-            noise=None if models.outcome.is_binary else _noise(pool, models, means),
+            noise=None
+            if models.outcome.is_binary
+            else OutcomeNoise.from_model(pool, means, models.outcome),
             is_randomised=is_known or settings.assignment == "randomised",
         )
 
@@ -165,13 +136,28 @@ class HybridPopulation:
         arrays = [self.effects, self.propensity, self.means, self.moved, np.array(self.hidden)]
         if self.noise is not None:
             arrays += [self.noise.location, self.noise.scale, *self.noise.residuals]
-        digest = hashlib.sha256(repr((self.sources, self.is_randomised)).encode())
+        stated = [self.sources, self.is_randomised]
+        if self.noise is not None:
+            stated += [self.noise.limits, self.noise.column]
+        digest = hashlib.sha256(repr(stated).encode())
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def with_dials(self, dials: Dials) -> HybridPopulation:
-        """Turn the dials, starting from the propensity and the means of this population."""
+        """Turn the dials, starting from the propensity and the means of this population.
+
+        Raises
+        ------
+        EstimationError
+            If overlap is to change where treatment is randomised, or an effect
+            is moved out of range.
+        """
+        if self.is_randomised and dials.overlap != 1.0:
+            raise EstimationError(
+                f"dial {dials.label!r}: treatment is randomised here, so that overlap is perfect; "
+                "turn overlap with assignment: observed"
+            )
         propensity, means = turned(self.propensity, self.means, dials, self.noise is None)
         spread = 1.0
         if self.noise is not None:
@@ -213,60 +199,6 @@ class HybridPopulation:
             return self.means
         added = self.hidden[1] * (coin - 0.5)
         return self.means + added if self.noise else _expit(_logit(self.means) + added)
-
-
-@dataclass(frozen=True)
-class DesignPopulation:
-    """A published design as a population; it has no dials."""
-
-    design: Design
-
-    @property
-    def true_ate(self) -> float:
-        """The design's published effect."""
-        return self.design.true_ate
-
-    @property
-    def known_propensity(self) -> float | None:
-        """Nothing: every design is analysed with an estimated propensity."""
-        return None
-
-    @property
-    def fingerprint(self) -> str:
-        """The design's name."""
-        return self.design.word
-
-    def with_dials(self, dials: Dials) -> DesignPopulation:
-        """Give the design itself if no dial is turned."""
-        if dials != Dials():
-            raise EstimationError(f"design {self.design.word!r} has no dials; got {dials.label!r}")
-        return self
-
-    def draw(self, n_replicates: int, n_rows: int, rng: np.random.Generator) -> Replicates:
-        """Draw all rows in one table: they are independent, so any cut into replicates will do."""
-        table = self.design(n_replicates * n_rows, int(rng.integers(2**32)))
-        schema = self.design.schema()
-        effects = main_effects(table, schema.covariates)
-        shape = (n_replicates, n_rows)
-        return Replicates(
-            effects=effects.reshape(*shape, -1),
-            treatment=table[schema.treatment].to_numpy(dtype=float).reshape(shape),
-            outcome=table[schema.outcome].to_numpy(dtype=float).reshape(shape),
-            sources=tuple(main_effect_names(schema.covariates)),
-            is_binary=self.design.outcome_kind is ColumnKind.BINARY,
-        )
-
-
-def _noise(pool: pd.DataFrame, models: GeneratingModels, means: np.ndarray) -> OutcomeNoise:
-    model = models.outcome
-    laws = [noise_law(pool, means[arm], model, arm) for arm in (0, 1)]
-    return OutcomeNoise(
-        location=np.stack([location for location, _ in laws]),
-        scale=np.stack([scale for _, scale in laws]),
-        residuals=(model.noise[0].residuals, model.noise[1].residuals),
-        limits=(model.lowest, model.highest),
-        column=model.schema[model.schema.outcome],
-    )
 
 
 def _expit(logit: np.ndarray) -> np.ndarray:

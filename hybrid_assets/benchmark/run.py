@@ -1,19 +1,20 @@
-"""The estimator benchmark: replicates × sample sizes × dials × estimators."""
+"""The estimator benchmark: replicates × sample sizes × scenarios × estimators."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
-import numpy as np
 import pandas as pd
 
-from hybrid_assets.benchmark.blocks import REPLICATE_COLUMNS, Block, blocks_of, run_block
-from hybrid_assets.benchmark.performance import performance, recommendation
-from hybrid_assets.benchmark.population import Population
-from hybrid_assets.benchmark.settings import BenchmarkSettings, LibraryWord
+from hybrid_assets.benchmark.blocks import REPLICATE_COLUMNS, pool_estimates, run_block
+from hybrid_assets.benchmark.performance import performance
+from hybrid_assets.benchmark.plan import BenchmarkPlan, Block
+from hybrid_assets.benchmark.recommendation import Recommendation, recommend
 from hybrid_assets.errors import EvaluationError
 
 
@@ -25,94 +26,71 @@ class BenchmarkProgress:
     ----------
     n_done, n_blocks : int
         Blocks finished so far, those of an earlier run included, and in all.
-    dial : str
-    n_rows : int
+    block : Block
     replicates : DataFrame
         The block's estimates, for `finished` of a later run.
     """
 
     n_done: int
     n_blocks: int
-    dial: str
-    n_rows: int
+    block: Block
     replicates: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BenchmarkResult:
-    """How each estimator does, by dial and sample size.
+    """How each estimator does, by scenario and sample size.
 
     Attributes
     ----------
     performance : DataFrame
-        One row for each dial, sample size and estimator: the columns of
+        One row for each scenario, sample size and estimator: the columns of
         `PERFORMANCE_COMMENTS`.
     replicates : DataFrame
         Every estimate; `finished` of a run with more replicates.
-    recommended : tuple of str
-        Estimators with the smallest RMSE among those whose intervals cover,
-        for the first dial and the largest tables: the best and its ties.
-    recommendation : str
-        The same as a sentence.
+    recommendations : tuple of Recommendation
+        For the first scenario, by sample size; the last is for the largest tables.
     """
 
     performance: pd.DataFrame
     replicates: pd.DataFrame
-    recommended: tuple[str, ...]
-    recommendation: str
+    recommendations: tuple[Recommendation, ...]
 
 
 def run_benchmark(
-    population: Population,
-    settings: BenchmarkSettings,
-    rng: np.random.Generator,
+    plan: BenchmarkPlan,
     *,
-    n_seed: int = 1000,
-    progress: Callable[[BenchmarkProgress], None] | None = None,
     finished: pd.DataFrame | None = None,
+    progress: Callable[[BenchmarkProgress], None] | None = None,
     n_processes: int = 1,
 ) -> BenchmarkResult:
-    """Simulate the estimators on a population whose effect is known.
+    """Simulate the estimators on populations whose effect is known.
 
-    Replicates come in blocks of 50, each with its own random stream, so that
-    a run that was interrupted and resumed, or run by several processes, gives
-    the same bytes. An exception raised by `progress` ends the run.
+    Each block of replicates has its own random stream, so that a run that was
+    interrupted and resumed, or run by several processes, gives the same bytes.
 
     Parameters
     ----------
-    population : Population
-    settings : BenchmarkSettings
-    rng : numpy Generator
-        One number is drawn from it.
-    n_seed : int
-        Rows of the study's seed: the largest sample size, if the settings name none.
-    progress : callable, optional
-        Called after each block.
+    plan : BenchmarkPlan
     finished : DataFrame, optional
-        Replicates of an earlier run with the same random generator; blocks of
-        another population, seed or library are left aside.
+        Replicates of an earlier run; blocks of another plan are left aside.
+    progress : callable, optional
+        Called after each block. An exception it raises ends the run.
     n_processes : int
 
     Raises
     ------
-    EstimationError
-        If the population cannot be changed as a dial asks.
     EvaluationError
         If `finished` is not a table of replicates.
     """
-    entropy = int(rng.integers(2**63))
-    populations = {dial.label: population.with_dials(dial) for dial in settings.dials}
-    blocks = blocks_of(populations, settings, settings.sizes(n_seed), entropy)
+    blocks = plan.blocks
     found = _kept(finished, blocks)
     waiting = [block for block in blocks if block.key not in found]
-    for block, replicates in _run(waiting, populations, settings.library, entropy, n_processes):
+    for block, replicates in _run(plan, waiting, n_processes):
         found[block.key] = replicates
         if progress is not None:
-            n_done = len(found)
-            progress(BenchmarkProgress(n_done, len(blocks), block.dial, block.n_rows, replicates))
-    return _result(
-        pd.concat([found[b.key] for b in blocks], ignore_index=True), populations, settings
-    )
+            progress(BenchmarkProgress(len(found), len(blocks), block, replicates))
+    return _result(plan, pd.concat([found[b.key] for b in blocks], ignore_index=True))
 
 
 def _kept(finished: pd.DataFrame | None, blocks: list[Block]) -> dict[str, pd.DataFrame]:
@@ -132,21 +110,17 @@ def _kept(finished: pd.DataFrame | None, blocks: list[Block]) -> dict[str, pd.Da
 
 
 def _run(
-    blocks: list[Block],
-    populations: dict[str, Population],
-    library: LibraryWord,
-    entropy: int,
-    n_processes: int,
+    plan: BenchmarkPlan, blocks: list[Block], n_processes: int
 ) -> Iterator[tuple[Block, pd.DataFrame]]:
     if n_processes == 1 or len(blocks) < 2:
         for block in blocks:
-            yield block, run_block(block, populations[block.dial], library, entropy)
+            yield block, run_block(plan, block)
         return
     with ProcessPoolExecutor(
-        n_processes,
+        min(n_processes, len(blocks)),
         mp_context=get_context("spawn"),
         initializer=_start_worker,
-        initargs=(populations, library, entropy),
+        initargs=(plan,),
     ) as executor:
         futures: dict[Future[pd.DataFrame], Block] = {
             executor.submit(_run_in_worker, block): block for block in blocks
@@ -158,26 +132,34 @@ def _run(
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-_worker_state: tuple[dict[str, Population], LibraryWord, int] | None = None
+_plan_of_worker: BenchmarkPlan | None = None
 
 
-def _start_worker(populations: dict[str, Population], library: LibraryWord, entropy: int) -> None:
-    """Send the populations to a process once, not with every block."""
-    global _worker_state
-    _worker_state = populations, library, entropy
+def _start_worker(plan: BenchmarkPlan) -> None:
+    """Receive the plan once, not with every block; end when the parent does."""
+    global _plan_of_worker
+    _plan_of_worker = plan
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end: a killed parent leaves its workers waiting for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _run_in_worker(block: Block) -> pd.DataFrame:
-    assert _worker_state is not None
-    populations, library, entropy = _worker_state
-    return run_block(block, populations[block.dial], library, entropy)
+    assert _plan_of_worker is not None
+    return run_block(_plan_of_worker, block)
 
 
-def _result(
-    replicates: pd.DataFrame, populations: dict[str, Population], settings: BenchmarkSettings
-) -> BenchmarkResult:
-    chosen = replicates[replicates["estimator"].isin(settings.estimators)].reset_index(drop=True)
-    table = performance(chosen, {dial: law.true_ate for dial, law in populations.items()})
-    first, largest = next(iter(populations)), int(chosen["n_rows"].max())
-    recommended, sentence = recommendation(table, chosen, first, largest)
-    return BenchmarkResult(table, replicates, recommended, sentence)
+def _result(plan: BenchmarkPlan, replicates: pd.DataFrame) -> BenchmarkResult:
+    chosen = replicates[replicates["estimator"].isin(plan.estimators)].reset_index(drop=True)
+    truth = {label: law.true_ate for label, law in plan.scenarios.items()}
+    table = performance(chosen, truth, pool_estimates(plan))
+    first = next(iter(plan.scenarios))
+    sizes = sorted({n_rows for label, n_rows, _ in plan.cells if label == first})
+    recommendations = tuple(recommend(table, chosen, first, n_rows) for n_rows in sizes)
+    return BenchmarkResult(table, replicates, recommendations)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hybrid_assets.nuisance.settings import NuisanceSettings
 
-LibraryWord = Literal["logistic", "boosting", "stacked"]
+LibraryWord = Literal["study", "logistic", "boosting"]
 EstimatorWord = Literal["outcome_regression", "iptw", "aipw", "tmle"]
 
-# learners of the propensity and of the outcome; the default stack is the study's own default
-LIBRARIES: dict[LibraryWord, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "logistic": (("linear",), ("linear",)),
-    "boosting": (("boosting",), ("boosting",)),
-    "stacked": (NuisanceSettings().propensity_library, NuisanceSettings().outcome_library),
-}
+AS_FITTED = "as fitted"
+NO_EFFECT = "no effect"
+FIRST_SIZE = 250
+MIN_ROWS = 50
 
 
 class Dials(BaseModel):
@@ -26,6 +25,7 @@ class Dials(BaseModel):
     ----------
     overlap : float
         Factor on the logit of the propensity: above 1, overlap gets worse.
+        Not for a randomised population.
     effect_shift : float
         Added to the average effect, in units of the outcome (a difference of
         probabilities for a binary one).
@@ -59,7 +59,7 @@ class Dials(BaseModel):
     def label(self) -> str:
         """Say what was turned, in the words of a table; "as fitted" if nothing was."""
         turned = [
-            (self.null_effect, "no effect"),
+            (self.null_effect, NO_EFFECT),
             (self.overlap != 1.0, f"overlap × {self.overlap:g}"),
             (self.effect_shift != 0.0, f"effect {self.effect_shift:+g}"),
             (self.heterogeneity != 1.0, f"heterogeneity × {self.heterogeneity:g}"),
@@ -69,7 +69,7 @@ class Dials(BaseModel):
                 f"{self.confounding_outcome:+g} on outcome)",
             ),
         ]
-        return ", ".join(words for is_turned, words in turned if is_turned) or "as fitted"
+        return ", ".join(words for is_turned, words in turned if is_turned) or AS_FITTED
 
 
 class BenchmarkSettings(BaseModel):
@@ -78,14 +78,18 @@ class BenchmarkSettings(BaseModel):
     Parameters
     ----------
     n_replicates : int
-        Fresh tables for each sample size and dial.
+        Fresh tables for each sample size and scenario.
     sample_sizes : tuple of int, optional
         By default 250, doubled up to the seed's number of rows.
     estimators : tuple of str
-    library : {"stacked", "logistic", "boosting"}
-        Nuisance models, fitted with five folds and one fold draw.
+    library : {"study", "logistic", "boosting"}
+        Nuisance models: the study's own libraries and folds with one fold
+        draw, or one learner for both nuisances.
     dials : tuple of Dials
-        Populations to compare; by default as fitted, and the twin without effect.
+        Scenarios; by default as fitted, and the twin without effect.
+    published_protocol : bool
+        Also do as published, so labelled: 100 subsamples of 1000 rows from one
+        pool of 50 000, held against the pool's own estimate.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -93,8 +97,9 @@ class BenchmarkSettings(BaseModel):
     n_replicates: int = Field(default=500, ge=2, le=100_000)
     sample_sizes: tuple[int, ...] | None = None
     estimators: tuple[EstimatorWord, ...] = ("outcome_regression", "iptw", "aipw", "tmle")
-    library: LibraryWord = "stacked"
+    library: LibraryWord = "study"
     dials: tuple[Dials, ...] = (Dials(), Dials(null_effect=True))
+    published_protocol: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -116,7 +121,29 @@ class BenchmarkSettings(BaseModel):
             size *= 2
         return (*sizes, n_seed)
 
+    def analysis(self, nuisance: NuisanceSettings) -> Analysis:
+        """Say how each replicate is analysed, given the study's own nuisance settings."""
+        if self.library == "study":
+            own = nuisance.propensity_library, nuisance.outcome_library
+            return Analysis(*own, n_folds=nuisance.n_folds)
+        learners = LIBRARIES[self.library]
+        return Analysis(learners, learners, n_folds=nuisance.n_folds)
 
-FIRST_SIZE = 250
-MIN_ROWS = 50
-N_FOLDS = 5
+
+@dataclass(frozen=True)
+class Analysis:
+    """The nuisances of one replicate's analysis.
+
+    Attributes
+    ----------
+    propensity_library, outcome_library : tuple of str
+        Learners, cross-fitted and stacked.
+    n_folds : int
+    """
+
+    propensity_library: tuple[str, ...]
+    outcome_library: tuple[str, ...]
+    n_folds: int = 5
+
+
+LIBRARIES: dict[str, tuple[str, ...]] = {"logistic": ("linear",), "boosting": ("boosting",)}

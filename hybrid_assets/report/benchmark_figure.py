@@ -1,4 +1,4 @@
-"""The picture of an estimator benchmark: error and coverage over sample sizes."""
+"""The picture of an estimator benchmark: error, coverage and power over sample sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hybrid_assets.report.canvas import (
     SERIES_COLOURS,
     SERIES_MARKERS,
     SERIES_STYLES,
-    blank_figure,
+    blank_panels,
     legend_above,
     plain_text,
     png_bytes,
@@ -23,28 +23,22 @@ if TYPE_CHECKING:
 
 _LABELS = {
     "rmse": "root mean squared error\n(units of the outcome)",
-    "bias": "bias\n(units of the outcome)",
-    "coverage": "coverage of 95 % intervals",
-    "interval_width": "mean width of 95 % intervals\n(units of the outcome)",
-    "power": "share of intervals without 0",
+    "coverage": "coverage of\n95 % intervals",
+    "power": "power",
     "type_1_error": "type-1 error",
 }
-_TARGETS = {"bias": 0.0, "coverage": 0.95, "type_1_error": 0.05}
+_TARGETS = {"coverage": 0.95, "type_1_error": 0.05}
 
 
-def benchmark_curves_plot(
-    performance: pd.DataFrame, *, figure_of_merit: str = "rmse", dial: str | None = None
-) -> bytes:
-    """Draw how each estimator improves with the number of rows.
+def learning_curves_plot(performance: pd.DataFrame, *, scenario: str | None = None) -> bytes:
+    """Draw how each estimator's error, coverage and power change with the number of rows.
 
     Parameters
     ----------
     performance : DataFrame
-        As given by `hybrid_assets.benchmark.performance`.
-    figure_of_merit : str
-        ``rmse``, ``bias``, ``coverage``, ``interval_width``, ``power`` or
-        ``type_1_error``; bars are 95 % Monte-Carlo intervals.
-    dial : str, optional
+        As given by `hybrid_assets.benchmark.performance`; bars are 95 %
+        Monte-Carlo intervals. Without an effect, power is the type-1 error.
+    scenario : str, optional
         The first one if not given.
 
     Returns
@@ -57,13 +51,22 @@ def benchmark_curves_plot(
     EvaluationError
         If there is nothing to draw.
     """
-    if figure_of_merit not in _LABELS:
-        raise EvaluationError(f"expected one of {', '.join(_LABELS)}; got {figure_of_merit!r}")
-    dial = str(performance["dial"].iloc[0]) if dial is None and len(performance) else dial
-    rows = performance[performance["dial"] == dial].dropna(subset=[figure_of_merit])
+    if scenario is None and len(performance):
+        scenario = str(performance["scenario"].iloc[0])
+    rows = performance[performance["scenario"] == scenario].dropna(subset=["rmse", "coverage"])
     if rows.empty:
-        raise EvaluationError(f"a picture needs {figure_of_merit} of dial {dial!r}; got none")
-    figure, axes = blank_figure(3.6)
+        raise EvaluationError(f"a picture needs the rmse of scenario {scenario!r}; got none")
+    rejections = "type_1_error" if rows["power"].isna().all() else "power"
+    shown = ("rmse", "coverage", rejections)
+    figure, panels = blank_panels(7.0, len(shown))
+    for axes, figure_of_merit in zip(panels, shown, strict=True):
+        _draw(axes, rows, figure_of_merit)
+    panels[-1].set_xlabel("rows of the table")
+    legend_above(figure, panels[0], n_columns=4)
+    return png_bytes(figure)
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, figure_of_merit: str) -> None:
     for position, (word, curve) in enumerate(rows.groupby("estimator", sort=False)):
         shift = 1.0 + 0.02 * (position - 1.5)  # bars side by side
         axes.errorbar(
@@ -77,18 +80,12 @@ def benchmark_curves_plot(
             capsize=2,
             label=plain_text(str(word).replace("_", " ")),
         )
-    _scale(axes, sorted(rows["n_rows"].unique()), figure_of_merit)
-    axes.set_ylabel(_LABELS[figure_of_merit])
-    legend_above(figure, axes, n_columns=4)
-    return png_bytes(figure)
-
-
-def _scale(axes: Axes, sizes: list[int], figure_of_merit: str) -> None:
+    sizes = sorted(rows["n_rows"].unique())
     axes.set_xscale("log")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.set_xticks([], minor=True)
-    axes.set_xlabel("rows of the table")
-    if figure_of_merit in ("rmse", "interval_width"):
+    axes.set_ylabel(_LABELS[figure_of_merit])
+    if figure_of_merit == "rmse":
         axes.set_ylim(bottom=0.0)
     if figure_of_merit in _TARGETS:
         axes.axhline(_TARGETS[figure_of_merit], color=BLACK, linewidth=0.8)

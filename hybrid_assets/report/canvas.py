@@ -24,17 +24,24 @@ DOTS_PER_INCH = 144  # 1008 px: sharp in a panel of 700
 
 def blank_figure(height_inches: float) -> tuple[Figure, Axes]:
     """Give an empty picture, independent of matplotlib's global state."""
+    figure, (axes,) = blank_panels(height_inches, 1)
+    return figure, axes
+
+
+def blank_panels(height_inches: float, n_panels: int) -> tuple[Figure, list[Axes]]:
+    """Give an empty picture of panels one below the other."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_INCHES, height_inches), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9.5, color=GREY)
-    axes.grid(axis="both", color="#E6E6E6", linewidth=0.7)
-    axes.set_axisbelow(True)
-    return figure, axes
+    panels = [figure.add_subplot(n_panels, 1, place + 1) for place in range(n_panels)]
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=9.5, color=GREY)
+        axes.grid(axis="both", color="#E6E6E6", linewidth=0.7)
+        axes.set_axisbelow(True)
+    return figure, panels
 
 
 def legend_above(figure: Figure, axes: Axes, *, n_columns: int) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hybrid_assets.benchmark.design_population import DesignPopulation
 from hybrid_assets.benchmark.estimates import estimate_all
 from hybrid_assets.benchmark.folds import FoldLayout
 from hybrid_assets.benchmark.nuisances import cross_fitted_nuisances
-from hybrid_assets.benchmark.population import DesignPopulation
 from hybrid_assets.benchmark.replicates import Replicates
-from hybrid_assets.benchmark.settings import N_FOLDS
+from hybrid_assets.benchmark.settings import Analysis
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.estimators import DEFAULT_ESTIMATORS, ESTIMATORS, estimate_from_cross_fits
 from hybrid_assets.nuisance import NuisanceSettings, cross_fit
@@ -25,6 +25,7 @@ from hybrid_assets.nuisance.observed import Observed
 from hybrid_assets.nuisance.stacking import fit_stack
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
+N_FOLDS = 5
 WORDS = ["confounded_binary", "confounded_continuous"]
 
 
@@ -73,7 +74,7 @@ def test_estimates_are_those_of_a_plain_loop(word, words, n_rows):
     replicates = DesignPopulation(design).draw(4, n_rows, rng)
     strata = 2 * replicates.treatment + (replicates.outcome if replicates.is_binary else 0)
     folds = FoldLayout.draw(strata, N_FOLDS, rng)
-    fitted = cross_fitted_nuisances(replicates, folds, words, is_pooled=n_rows < 200)
+    fitted = cross_fitted_nuisances(replicates, folds, Analysis(*words), is_pooled=n_rows < 200)
     order, bound = folds.take_rows(folds.rows), propensity_bound(n_rows)
     batched = estimate_all(
         fitted.treatment,
@@ -149,7 +150,7 @@ def test_a_batch_gives_what_the_analysis_of_each_study_gives(is_binary, words, n
     order = np.stack([dealt_order(fit.fold_ids) for fit in fits])
     folds = FoldLayout.from_order(order, N_FOLDS)
     assert (folds.fold_ids == np.stack([fit.fold_ids for fit in fits])).all()
-    fitted = cross_fitted_nuisances(replicates, folds, words, is_pooled=n_rows == 180)
+    fitted = cross_fitted_nuisances(replicates, folds, Analysis(*words), is_pooled=n_rows == 180)
     bound = propensity_bound(n_rows)
     batched = estimate_all(
         fitted.treatment,

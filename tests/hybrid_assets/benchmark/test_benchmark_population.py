@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from hybrid_assets.benchmark import BenchmarkSettings, DesignPopulation, Dials
+from hybrid_assets.benchmark import Analysis, BenchmarkSettings, DesignPopulation, Dials
 from hybrid_assets.benchmark.settings import EstimatorWord
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators import DEFAULT_ESTIMATORS
+from hybrid_assets.nuisance import NuisanceSettings
 
 DIALS = [
     Dials(),
@@ -112,3 +113,20 @@ def test_default_sizes_double_up_to_the_seed():
     assert BenchmarkSettings().sizes(1566) == (250, 500, 1000, 1566)
     assert BenchmarkSettings().sizes(200) == (200,)
     assert BenchmarkSettings(sample_sizes=(300, 100)).sizes(1000) == (100, 300)
+
+
+def test_a_trial_has_no_overlap_to_turn(randomised):
+    with pytest.raises(EstimationError, match="dial 'overlap × 2': treatment is randomised here"):
+        randomised[0].with_dials(Dials(overlap=2.0))
+    hidden = randomised[0].with_dials(Dials(confounding_treatment=2.0))
+    assert hidden.known_propensity == pytest.approx(0.42067764798)  # .6444 and .1970
+
+
+def test_the_analysis_is_the_studys_own_or_one_learner():
+    own = NuisanceSettings(n_folds=4, outcome_library=("spline",))
+    assert BenchmarkSettings().analysis(own) == Analysis(
+        own.propensity_library, ("spline",), n_folds=4
+    )
+    assert BenchmarkSettings(library="logistic").analysis(own) == Analysis(
+        ("linear",), ("linear",), n_folds=4
+    )

@@ -10,7 +10,8 @@ from hybrid_assets.benchmark import (
     DesignPopulation,
     Dials,
     performance,
-    recommendation,
+    plan_benchmark,
+    recommend,
     run_benchmark,
 )
 from hybrid_assets.designs import DESIGNS
@@ -20,8 +21,9 @@ TRUTH = 1.0
 QUICK = BenchmarkSettings(n_replicates=120, sample_sizes=(100, 300), library="logistic")
 
 
-def run(population, settings=QUICK, seed=4, **options):
-    return run_benchmark(population, settings, np.random.default_rng(seed), **options)
+def run(population, settings=QUICK, seed=4, n_seed=1000, **options):
+    plan = plan_benchmark(population, settings, np.random.default_rng(seed), n_seed=n_seed)
+    return run_benchmark(plan, **options)
 
 
 def test_the_same_seed_gives_the_same_bytes(binary):
@@ -71,7 +73,7 @@ def test_more_replicates_keep_the_whole_blocks_of_fewer(binary):
     settings = BenchmarkSettings(n_replicates=150, library="logistic")
     more = run(binary[0], settings, finished=fewer.replicates, progress=seen.append, n_seed=250)
     assert len(seen) == 2
-    both = more.replicates.merge(fewer.replicates, on=["dial", "replicate", "estimator"])
+    both = more.replicates.merge(fewer.replicates, on=["scenario", "replicate", "estimator"])
     assert len(both) == len(fewer.replicates)
     assert (both["estimate_x"] == both["estimate_y"]).all()
 
@@ -118,7 +120,7 @@ def normal_replicates(rng, n_replicates, error=0.1, word="aipw", noise=None):
     estimate = TRUTH + error * (rng.normal(size=n_replicates) if noise is None else noise)
     return pd.DataFrame(
         {
-            "dial": "as fitted",
+            "scenario": "as fitted",
             "n_rows": 500,
             "replicate": np.arange(n_replicates),
             "estimator": word,
@@ -167,15 +169,19 @@ def test_recommendation_names_ties_and_refuses_poor_coverage():
         ]
     )
     table = performance(replicates, {"as fitted": TRUTH})
-    words, sentence = recommendation(table, replicates, "as fitted", 500)
-    assert set(words) == {"aipw", "tmle"}
-    assert sentence.startswith("At n = 500 (as fitted) use ")
-    assert "400 replicates cannot tell its RMSE from that of" in sentence
-    assert "intervals cover too rarely: IPTW" in sentence
+    found = recommend(table, replicates, "as fitted", 500)
+    assert set(found.estimators) == {"aipw", "tmle"}
+    best, tie = (word.upper() for word in found.estimators)
+    assert found.sentence.startswith(f"At n = 500 (as fitted) use {best}: the smallest RMSE (0.")
+    assert f"400 replicates do not separate it from {tie} (0." in found.sentence
+    assert "intervals cover too rarely: IPTW" in found.sentence
+    assert "could not be analysed" not in found.sentence
     only = replicates[replicates["estimator"] == "iptw"]
-    words, sentence = recommendation(table.query("estimator == 'iptw'"), only, "as fitted", 500)
-    assert words == ()
-    assert "no estimator is to be recommended" in sentence
+    found = recommend(table.query("estimator == 'iptw'"), only, "as fitted", 500)
+    assert found.estimators == ()
+    assert "no estimator is to be recommended: the best coverage of a 95 % inter" in found.sentence
+    found = recommend(table, replicates, "as fitted", 900)
+    assert found.sentence == "At n = 900 (as fitted) no replicate could be analysed."
 
 
 @pytest.mark.slow
