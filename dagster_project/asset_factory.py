@@ -82,9 +82,7 @@ class AssetFactory:
                 pool=pool,
             )
             def materialize(context: dg.AssetExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
-                run = AssetRun(
-                    self.study, self.folder, name, storage, context.run.run_id, context.instance
-                )
+                run = AssetRun(self.study, self.folder, name, storage, context)
                 try:
                     return body(run)
                 except (HybridAssetsError, WarehouseError) as error:

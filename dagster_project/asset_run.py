@@ -18,7 +18,7 @@ from dagster_project.display import column_schema, picture
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import TableSchema
-from warehouse import ModelVersion, Provenance, storable_table
+from warehouse import ModelVersion, Provenance, UnfinishedParts, storable_table
 
 AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
@@ -56,18 +56,15 @@ class AssetRun:
         Name within the study, such as ``gan/hybrid_triplets``.
     storage : StorageResource
         Tables and models.
-    run_id : str
-        Of the Dagster run.
-    instance : DagsterInstance
-        Remembers what asset checks found.
+    context : AssetExecutionContext
+        Of the Dagster step.
     """
 
     study: StudyFile
     folder: Path
     asset: str
     storage: StorageResource
-    run_id: str
-    instance: dg.DagsterInstance
+    context: dg.AssetExecutionContext
     upstream: dict[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.perf_counter)
     _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
@@ -80,6 +77,12 @@ class AssetRun:
     def generator(self) -> str:
         """Name of the generator whose branch this asset is on."""
         return self.asset.rpartition("/")[0]
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """What remembers how asset checks ended."""
+        instance: dg.DagsterInstance = self.context.instance
+        return instance
 
     @property
     def rng(self) -> np.random.Generator:
@@ -128,6 +131,17 @@ class AssetRun:
     def canonical(self, asset: str, schema: TableSchema) -> pd.DataFrame:
         """Read an upstream table with the canonical dtypes of a schema."""
         return schema.canonical(self.table(asset))
+
+    def unfinished_parts(self) -> UnfinishedParts:
+        """Give the place for finished parts of this asset, made from what was read so far."""
+        stated = [self.study.content_hash, science_version(), sorted(self.upstream.items())]
+        key = hashlib.sha256(repr(stated).encode()).hexdigest()[:32]
+        return UnfinishedParts(self.storage.path, self.study.name, self.asset, key)
+
+    def observe(self, metadata: Mapping[str, Any]) -> None:
+        """Tell the event log, and so the UI and the terminal, how far the asset is."""
+        key = asset_key(self.study, self.asset)
+        self.context.log_event(dg.AssetObservation(key, metadata=dict(metadata)))
 
     def record_table(
         self,
@@ -191,7 +205,7 @@ class AssetRun:
 
     def _provenance(self) -> Provenance:
         return Provenance(
-            run_id=self.run_id,
+            run_id=self.context.run.run_id,
             code_version=science_version(),
             study_hash=self.study.content_hash,
             random_seed=self.study.random_seed,

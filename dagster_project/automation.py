@@ -25,15 +25,15 @@ PRELOADED = [
 ]
 
 
-def step_executor() -> dg.ExecutorDefinition:
-    """Run each step in a process of its own, at most one for each core.
+def step_executor(*, n_steps: int | None = None) -> dg.ExecutorDefinition:
+    """Run each step in a process of its own, at most `n_steps` (one for each core) at a time.
 
     Steps are forked from a server that has imported `PRELOADED` once: a step
     then starts in under a second instead of importing for twenty.
     """
     return dg.multiprocess_executor.configured(
         {
-            "max_concurrent": max(os.cpu_count() or 1, 1),
+            "max_concurrent": n_steps or os.cpu_count() or 1,
             "start_method": {"forkserver": {"preload_modules": PRELOADED}},
         }
     )
@@ -46,6 +46,17 @@ def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
         selection=_assets_of(study) - dg.AssetSelection.tag("job", "simulate"),
         description=f"{study.title}: every table, check and the report, from the source.",
         tags={"study": study.name},
+    )
+
+
+def simulate_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
+    """Materialize the study's simulations, one after the other: each uses all cores itself."""
+    return dg.define_asset_job(
+        f"simulate_{study.name}",
+        selection=_assets_of(study) & dg.AssetSelection.tag("job", "simulate"),
+        description=f"{study.title}: which estimator to use, from a study that has been run.",
+        tags={"study": study.name},
+        executor_def=step_executor(n_steps=1),
     )
 
 

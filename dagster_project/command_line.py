@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import dagster as dg
 import typer
 import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
+from dagster_project.asset_factory import JobWord
 from dagster_project.instance import prepare_instance
 from dagster_project.paper_tables import (
     print_paper_tables,
@@ -20,7 +20,8 @@ from dagster_project.paper_tables import (
 from dagster_project.private_errors import private_error_file
 from dagster_project.resources import hybrid_home
 from dagster_project.result_table import print_results
-from dagster_project.study_run import StudyRun, failure_text, run_study, studies
+from dagster_project.run_display import RunDisplay
+from dagster_project.study_run import StudyRun, run_study, studies
 from hybrid_assets.errors import HybridAssetsError
 
 if TYPE_CHECKING:
@@ -46,17 +47,33 @@ def run(
 
     Example: hybrid run paper_trial nhefs
     """
+    succeeded = _run_all(names, "refresh")
+    console.print(
+        "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows its "
+        "picture under Metadata."
+    )
+    raise typer.Exit(0 if succeeded else 1)
+
+
+@app.command()
+def simulate(
+    names: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Studies, run before.")],
+) -> None:
+    """Simulate studies that have been run: which estimator to use. Takes minutes; may be resumed.
+
+    Example: hybrid simulate paper_trial
+    """
+    raise typer.Exit(0 if _run_all(names, "simulate") else 1)
+
+
+def _run_all(names: list[str], job: JobWord) -> bool:
     prepare_instance()
     known = _known_studies()
     unknown = sorted(set(names) - set(known))
     if unknown:
         _refuse(f"unknown study {', '.join(unknown)}; known: {', '.join(known)}")
-    runs = [_run_one(name) for name in names]
-    console.print(
-        "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows its "
-        "picture under Metadata."
-    )
-    raise typer.Exit(0 if all(one.success for one in runs) else 1)
+    runs = [_run_one(name, job) for name in names]
+    return all(one.success for one in runs)
 
 
 def _known_studies() -> list[str]:
@@ -95,29 +112,18 @@ def _place(fault: "ErrorDetails") -> str:
     return f"{position}: {key}" if key else position
 
 
-def _run_one(name: str) -> StudyRun:
+def _run_one(name: str, job: JobWord) -> StudyRun:
     console.rule(f"[bold]{name}")
-    finished = run_study(name, _print_event)
+    with RunDisplay(console) as display:
+        finished = run_study(name, job, display)
     if any(MASKED in failure for failure in finished.failures):
         said = f"masked errors may quote rows; they are in full in {private_error_file()}"
         console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
-    if finished.success:
+    if finished.success and job == "refresh":
         print_results(console, name)
     for check in finished.failed_checks:
         console.print(f"check not passed  {check}", style="yellow", markup=False)
     return finished
-
-
-def _print_event(event: dg.DagsterEvent) -> None:
-    if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
-        metadata = event.step_materialization_data.materialization.metadata
-        seconds = metadata["seconds"].value if "seconds" in metadata else 0.0
-        asset = "/".join(event.asset_key.path[1:])
-        console.print(f"  {asset:<34}{seconds:>7.1f} s", markup=False, highlight=False)
-    elif event.event_type is dg.DagsterEventType.STEP_FAILURE:
-        console.print(
-            f"  failed  {event.step_key}: {failure_text(event)}", style="red", markup=False
-        )
 
 
 @app.command("paper-tables")

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.asset_factory import AssetFactory
+from dagster_project.assets.benchmark import benchmark_assets
 from dagster_project.assets.comparison import comparison_assets
 from dagster_project.assets.data import data_assets
 from dagster_project.assets.evaluation import evaluation_assets
@@ -12,7 +13,7 @@ from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
-from dagster_project.automation import refresh_job
+from dagster_project.automation import refresh_job, simulate_job
 from dagster_project.checks import suite_checks
 from dagster_project.study_file import StudyFile
 
@@ -35,6 +36,7 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
             *generation_assets(make, generator),
             *evaluation_assets(make, generator),
             *pairing_assets(make, generator),
+            *benchmark_assets(make, generator),
         )
     ]
     assets = [*data_assets(make), *nuisance_assets(make), *positivity_assets(make), *branches]
@@ -43,5 +45,5 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=[*assets, *comparison_assets(make, guards)],
         asset_checks=suites,
-        jobs=[refresh_job(study)],
+        jobs=[refresh_job(study), simulate_job(study)],
     )

@@ -8,10 +8,13 @@ from functools import cache
 
 import dagster as dg
 
+from dagster_project.asset_factory import JobWord
+
 LAUNCH_TAG = "hybrid/launch"
 SHOWN = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.ASSET_OBSERVATION,
     dg.DagsterEventType.STEP_FAILURE,
 }
 
@@ -45,9 +48,9 @@ def _location() -> dg.Definitions:
     return defs()
 
 
-def study_job(study: str) -> dg.JobDefinition:
-    """Give the job of a study; step processes call this to rebuild it."""
-    return _location().resolve_job_def(f"refresh_{study}")
+def study_job(name: str) -> dg.JobDefinition:
+    """Give a job, such as ``refresh_nhefs``; step processes call this to rebuild it."""
+    return _location().resolve_job_def(name)
 
 
 def studies() -> list[str]:
@@ -56,13 +59,14 @@ def studies() -> list[str]:
     return sorted(n.removeprefix("refresh_") for n in names if n.startswith("refresh_"))
 
 
-def run_study(study: str, on_event: Callable[[dg.DagsterEvent], None]) -> StudyRun:
-    """Materialize a whole study and tell `on_event` of each asset, check and failure.
+def run_study(study: str, job: JobWord, on_event: Callable[[dg.DagsterEvent], None]) -> StudyRun:
+    """Run a job of a study and tell `on_event` of each asset, check, observation and failure.
 
     Parameters
     ----------
     study : str
         Name of a study.
+    job : {"refresh", "simulate"}
     on_event : callable
         Called from another thread, in order.
     """
@@ -73,7 +77,7 @@ def run_study(study: str, on_event: Callable[[dg.DagsterEvent], None]) -> StudyR
     watcher.start()
     try:
         result = dg.execute_job(
-            dg.build_reconstructable_job(__name__, "study_job", (study,)),
+            dg.build_reconstructable_job(__name__, "study_job", (f"{job}_{study}",)),
             instance=instance,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             tags={LAUNCH_TAG: launch},

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from hybrid_assets.benchmark.settings import BenchmarkSettings
 from hybrid_assets.estimators import (
     DEFAULT_ESTIMATORS,
     ESTIMATORS,
@@ -183,6 +184,8 @@ class Study(Strict):
         predictions for a continuous outcome. All it makes is labelled.
     reference_model : ParametricSettings, optional
         A book's in-sample parametric nuisances, reported beside the default.
+    benchmark : BenchmarkSettings
+        The simulation that chooses an estimator (``hybrid simulate``).
     """
 
     name: StudyName
@@ -218,6 +221,7 @@ class Study(Strict):
     assignment: Literal["observed", "randomised"] = "observed"
     n_synthetic: int = Field(default=50_000, ge=100, le=10_000_000)
     gates: Gates = Gates()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
     random_seed: int = Field(ge=0, lt=2**63)
 
     @field_validator("estimators")

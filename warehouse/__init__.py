@@ -14,6 +14,7 @@ from warehouse.errors import (
 from warehouse.models import ModelStore, ModelVersion
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.tables import Warehouse
+from warehouse.unfinished_parts import UnfinishedParts
 from warehouse.user_tables import read_duckdb_table
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "StorageUnavailable",
     "TableNotFound",
     "TableVersion",
+    "UnfinishedParts",
     "Warehouse",
     "WarehouseBusy",
     "WarehouseError",

@@ -153,21 +153,29 @@ def _lineage(study: StudyFile, names: list[str], upstream: str) -> dict[str, obj
 
 
 def _hybrid(run: AssetRun, schema: TableSchema, covariates: str) -> HybridTable:
+    rows, models = run.canonical(covariates, schema.covariates), generating_models(run, schema)
+    return hybrid_triplets(rows, models, settings=hybrid_settings(run.study), rng=run.rng)
+
+
+def hybrid_settings(study: StudyFile) -> HybridSettings:
+    """Say how the study's recipe makes A and Y."""
+    is_randomised = study.assignment == "randomised"
+    return HybridSettings(
+        assignment=study.assignment,
+        calibrate=study.recipe == "targeted",
+        treated_probability=study.design_probability if is_randomised else None,
+    )
+
+
+def generating_models(run: AssetRun, schema: TableSchema) -> GeneratingModels:
+    """Read what makes A and Y, and the seed's arm means that it is to keep."""
     target = seed_tmle(run.table("seed_estimates"))
-    models = GeneratingModels(
+    return GeneratingModels(
         propensity=PropensityModel.from_files(run.files("propensity_model"), schema),
         outcome=OutcomeModel.from_files(run.files("outcome_model"), schema),
         mean_treated=float(target["mean_treated"]),
         mean_control=float(target["mean_control"]),
     )
-    study = run.study
-    settings = HybridSettings(
-        assignment=study.assignment,
-        calibrate=study.recipe == "targeted",
-        treated_probability=study.design_probability if study.assignment == "randomised" else None,
-    )
-    rows = run.canonical(covariates, schema.covariates)
-    return hybrid_triplets(rows, models, settings=settings, rng=run.rng)
 
 
 def _hybrid_metadata(made: HybridTable) -> dict[str, object]:

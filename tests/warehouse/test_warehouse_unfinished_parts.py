@@ -1,0 +1,62 @@
+import stat
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from warehouse import UnfinishedParts
+from warehouse.errors import InvalidName
+
+PART = pd.DataFrame({"word": ["a × 2", "b"], "n": [1, 2], "x": [1 / 3, np.nan]})
+
+
+def parts(home, key="k1", asset="gan/estimator_benchmark"):
+    return UnfinishedParts(home, "trial", asset, key)
+
+
+def test_parts_come_back_exactly_in_the_order_of_their_names(tmp_path):
+    store = parts(tmp_path)
+    assert store.read() is None
+    store.keep("b", PART)
+    store.keep("a", PART.iloc[:1])
+    expected = pd.concat([PART.iloc[:1], PART], ignore_index=True)
+    pd.testing.assert_frame_equal(parts(tmp_path).read(), expected, check_exact=True)
+
+
+def test_parts_of_other_keys_and_assets_are_not_seen(tmp_path):
+    parts(tmp_path).keep("a", PART)
+    assert parts(tmp_path, key="k2").read() is None
+    assert parts(tmp_path, asset="cart/estimator_benchmark").read() is None
+
+
+def test_removal_takes_every_key_of_the_asset_and_nothing_else(tmp_path):
+    parts(tmp_path, key="old").keep("a", PART)
+    parts(tmp_path).keep("a", PART)
+    parts(tmp_path, asset="cart/estimator_benchmark").keep("a", PART)
+    parts(tmp_path).remove()
+    parts(tmp_path).remove()
+    assert parts(tmp_path, key="old").read() is None
+    assert len(parts(tmp_path, asset="cart/estimator_benchmark").read()) == 2
+
+
+def test_a_damaged_part_is_computed_again(tmp_path):
+    store = parts(tmp_path)
+    store.keep("a", PART)
+    store.keep("b", PART)
+    (damaged,) = tmp_path.rglob("a.parquet")
+    damaged.write_bytes(b"PAR1 and nothing more")
+    assert len(store.read()) == 2
+    assert not damaged.exists()
+
+
+def test_parts_are_their_owners_alone(tmp_path):
+    parts(tmp_path / "home").keep("a", PART)
+    for path in (tmp_path / "home").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+def test_names_that_leave_the_folder_are_refused(tmp_path):
+    with pytest.raises(InvalidName, match="'../x' cannot name a part; use letters and digits"):
+        parts(tmp_path, key="../x")
+    with pytest.raises(InvalidName, match="'a/b' cannot name a part"):
+        parts(tmp_path).keep("a/b", PART)

@@ -1,0 +1,75 @@
+"""Finished parts of a long computation, kept until its result has been recorded.
+
+They lie in ``unfinished/<study>/<asset>/<key>/``, one Parquet file each, where the key stands for
+everything the result depends on: a computation that was killed goes on from its parts, and parts
+of other inputs are never taken for its own.
+"""
+
+import io
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import InvalidName
+from warehouse.names import check_study, table_name
+from warehouse.private_files import make_private_folder, replace_file
+
+_SUFFIX = ".parquet"
+
+
+class UnfinishedParts:
+    """The parts of one computation.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        Folder of the project's state.
+    study : str
+        Name of the study.
+    asset : str
+        Such as ``"gan/estimator_benchmark"``.
+    key : str
+        Letters and digits: a hash of all that the result depends on.
+
+    Raises
+    ------
+    InvalidName
+        If a name or the key cannot name a folder; from `keep`, if `name` cannot name a file.
+    """
+
+    def __init__(self, home: Path, study: str, asset: str, key: str) -> None:
+        self._of_asset = Path(home) / "unfinished" / check_study(study) / table_name(asset)
+        self._folder = self._of_asset / _checked(key)
+
+    def keep(self, name: str, part: pd.DataFrame) -> None:
+        """Store one part, whole or not at all; the index is not kept."""
+        buffer = io.BytesIO()
+        pq.write_table(pa.Table.from_pandas(part, preserve_index=False), buffer)
+        make_private_folder(self._folder)
+        replace_file(self._folder / f"{_checked(name)}{_SUFFIX}", buffer.getvalue())
+
+    def read(self) -> pd.DataFrame | None:
+        """Give all parts in one table, by the order of their names; None if there are none.
+
+        A part that cannot be read is removed: it will be computed again.
+        """
+        found = []
+        for file in sorted(self._folder.glob(f"[!.]*{_SUFFIX}")):
+            try:
+                found.append(pq.read_table(file).to_pandas())
+            except pa.ArrowInvalid:
+                file.unlink()
+        return pd.concat(found, ignore_index=True) if found else None
+
+    def remove(self) -> None:
+        """Forget the parts of the asset, those with other keys too."""
+        shutil.rmtree(self._of_asset, ignore_errors=True)
+
+
+def _checked(name: str) -> str:
+    if not (name.isascii() and name.isalnum()):
+        raise InvalidName(f"{name!r} cannot name a part; use letters and digits")
+    return name
