@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test ui check lint
+.PHONY: run test ui check bench lint
 
 run: $(INSTALLED)
 	$(BIN)/hybrid run paper_trial nhefs
@@ -17,6 +17,11 @@ test: lint
 # The suites that take minutes: coverage simulations and the real web page in Chromium.
 check: lint
 	$(BIN)/python -m pytest -m "slow or browser or not slow"
+
+# Side by side with named peers, one thread; minutes. Results: benchmarks/RESULTS.md
+bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m benchmarks estimator_speed
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -14,17 +14,26 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.benchmark import BenchmarkSettings, DesignPopulation, Dials, run_benchmark
+from hybrid_assets.benchmark import (
+    BenchmarkSettings,
+    DesignPopulation,
+    Dials,
+    plan_benchmark,
+    run_benchmark,
+)
 from hybrid_assets.benchmark.blocks import analyse
 from hybrid_assets.benchmark.estimates import estimate_all
 from hybrid_assets.benchmark.folds import FoldLayout
 from hybrid_assets.benchmark.nuisances import cross_fitted_nuisances
-from hybrid_assets.benchmark.settings import LIBRARIES, N_FOLDS
+from hybrid_assets.benchmark.settings import LIBRARIES, Analysis
 from hybrid_assets.benchmark.trees import N_BINS
 from hybrid_assets.designs import DESIGNS
+from hybrid_assets.nuisance import NuisanceSettings
 from hybrid_assets.nuisance.boosting import LEARNING_RATE, MAX_DEPTH, MIN_ROWS_PER_LEAF, N_TREES
 
-N_ROWS = 1000
+N_ROWS, N_FOLDS = 1000, 5
+STACK = BenchmarkSettings().analysis(NuisanceSettings())
+ONE_LEARNER = {word: Analysis(of, of, N_FOLDS) for word, of in LIBRARIES.items()}
 POPULATION = DesignPopulation(DESIGNS["confounded_binary"])
 N_OURS, N_PEER, N_TURNS = 50, {"logistic": 8, "boosting": 2, "boosting (LightGBM)": 4}, 5
 BOUND = 0.01
@@ -85,7 +94,7 @@ def peer_estimate(effects, treatment, outcome, fold_ids, kind):
 
 def our_estimates(replicates, folds, library):
     """Estimate all replicates with given folds and the peer's bound."""
-    fitted = cross_fitted_nuisances(replicates, folds, LIBRARIES[library], is_pooled=False)
+    fitted = cross_fitted_nuisances(replicates, folds, ONE_LEARNER[library], is_pooled=False)
     g = np.clip(fitted.propensity, BOUND, 1 - BOUND)
     q = fitted.outcome_control, fitted.outcome_treated
     return estimate_all(fitted.treatment, fitted.outcome, g, *q)
@@ -138,12 +147,10 @@ def scaling():
 
     def wall_and_cpu(n_processes, **settings):
         started = time.perf_counter(), time.process_time()
-        run_benchmark(
-            POPULATION,
-            BenchmarkSettings(dials=dial, **settings),
-            np.random.default_rng(1),
-            n_processes=n_processes,
+        plan = plan_benchmark(
+            POPULATION, BenchmarkSettings(dials=dial, **settings), np.random.default_rng(1)
         )
+        run_benchmark(plan, n_processes=n_processes)
         return time.perf_counter() - started[0], time.process_time() - started[1]
 
     print("\n## Default stack, n = 1000, K = 5\n")
@@ -157,16 +164,16 @@ def scaling():
         load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
         print(f"{one:.1f} s with one, {two:.1f} s with two: {one / two:.2f} times faster ({load})")
     print("\n## CPU s per replicate by rows\n")
-    for library in ("logistic", "stacked"):
+    for name, analysis in {"logistic": ONE_LEARNER["logistic"], "stack": STACK}.items():
         sizes, seconds = (1000, 10_000, 100_000), []
         for n_rows in sizes:
             rng = np.random.default_rng(3)
             replicates = POPULATION.draw(max(1, 20_000 // n_rows), n_rows, rng)
-            used, _ = cpu_seconds(lambda r=replicates, w=library, g=rng: analyse(r, w, g))
+            used, _ = cpu_seconds(lambda r=replicates, w=analysis, g=rng: analyse(r, w, g))
             seconds.append(used / len(replicates.treatment))
         slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
         figures = ", ".join(f"{n:,}: {s:.4f}" for n, s in zip(sizes, seconds, strict=True))
-        print(f"{library}: {figures}; exponent {slope:.2f}")
+        print(f"{name}: {figures}; exponent {slope:.2f}")
 
 
 def main():

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_project.asset_factory import JobWord
 
 LAUNCH_TAG = "hybrid/launch"
+INTERRUPTED = "DagsterExecutionInterruptedError"
 SHOWN = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -123,6 +124,8 @@ def _summary(result: dg.JobExecutionResult) -> StudyRun:
 def failure_text(event: dg.DagsterEvent) -> str:
     """Give the message of a failed step, without its stack."""
     data = event.step_failure_data
+    if data.error and INTERRUPTED in data.error.message:
+        return "interrupted; the same command goes on from what is finished"
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
     return data.error.message.strip() if data.error else "no message"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 
@@ -86,10 +87,12 @@ def run_benchmark(
     blocks = plan.blocks
     found = _kept(finished, blocks)
     waiting = [block for block in blocks if block.key not in found]
-    for block, replicates in _run(plan, waiting, n_processes):
-        found[block.key] = replicates
-        if progress is not None:
-            progress(BenchmarkProgress(len(found), len(blocks), block, replicates))
+    # closed here: an interrupt that a traceback holds would leave workers waiting for ever
+    with closing(_run(plan, waiting, n_processes)) as running:
+        for block, replicates in running:
+            found[block.key] = replicates
+            if progress is not None:
+                progress(BenchmarkProgress(len(found), len(blocks), block, replicates))
     return _result(plan, pd.concat([found[b.key] for b in blocks], ignore_index=True))
 
 
@@ -111,7 +114,7 @@ def _kept(finished: pd.DataFrame | None, blocks: list[Block]) -> dict[str, pd.Da
 
 def _run(
     plan: BenchmarkPlan, blocks: list[Block], n_processes: int
-) -> Iterator[tuple[Block, pd.DataFrame]]:
+) -> Generator[tuple[Block, pd.DataFrame], None, None]:
     if n_processes == 1 or len(blocks) < 2:
         for block in blocks:
             yield block, run_block(plan, block)
@@ -129,7 +132,7 @@ def _run(
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(cancel_futures=True)
 
 
 _plan_of_worker: BenchmarkPlan | None = None

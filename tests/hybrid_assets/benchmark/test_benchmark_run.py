@@ -1,5 +1,7 @@
 """Runs: the same bytes however they are cut, and figures that mean what they say."""
 
+import multiprocessing
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,3 +195,15 @@ def test_coverage_at_1000_rows_with_the_default_stack(word):
     for name in ("aipw", "tmle"):
         assert 0.93 <= table.loc[name, "coverage"] <= 0.97
         assert abs(table.loc[name, "bias"]) < 4 * table.loc[name, "bias_error"] + 0.002
+
+
+def test_workers_end_when_a_run_of_several_processes_is_interrupted(binary):
+    """The traceback is still held, as an interrupted Dagster step holds it."""
+
+    def stop(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as held:
+        run(binary[0], n_processes=2, progress=stop)
+    assert held.tb is not None
+    assert multiprocessing.active_children() == []
