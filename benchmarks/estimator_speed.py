@@ -141,28 +141,18 @@ def against_peer(kind):
     }
 
 
-def scaling():
-    """Time the default stack: R = 1000, two processes, and growth in R and n."""
-    dial = (Dials(),)
-
-    def wall_and_cpu(n_processes, **settings):
-        started = time.perf_counter(), time.process_time()
-        plan = plan_benchmark(
-            POPULATION, BenchmarkSettings(dials=dial, **settings), np.random.default_rng(1)
+def cost():
+    """Time the default stack for R up to 1000, and both libraries for n up to 100 000."""
+    print("\n## Default stack, n = 1000, K = 5, one process\n")
+    counts, used = (250, 500, 1000), []
+    for n_replicates in counts:
+        settings = BenchmarkSettings(
+            n_replicates=n_replicates, sample_sizes=(N_ROWS,), dials=(Dials(),)
         )
-        run_benchmark(plan, n_processes=n_processes)
-        return time.perf_counter() - started[0], time.process_time() - started[1]
-
-    print("\n## Default stack, n = 1000, K = 5\n")
-    for n_replicates in (250, 500, 1000):
-        wall, cpu = wall_and_cpu(1, n_replicates=n_replicates, sample_sizes=(1000,))
-        print(f"R = {n_replicates}: {cpu:.1f} CPU s, {wall:.1f} s")
-    print("\n## Two processes, R = 1000, their start included\n")
-    for _ in range(3):
-        one, _ = wall_and_cpu(1, n_replicates=1000, sample_sizes=(1000,))
-        two, _ = wall_and_cpu(2, n_replicates=1000, sample_sizes=(1000,))
-        load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
-        print(f"{one:.1f} s with one, {two:.1f} s with two: {one / two:.2f} times faster ({load})")
+        plan = plan_benchmark(POPULATION, settings, np.random.default_rng(1))
+        used.append(cpu_seconds(lambda p=plan: run_benchmark(p))[0])
+        print(f"R = {n_replicates}: {used[-1]:.1f} CPU s")
+    print(f"exponent in R {np.polyfit(np.log(counts), np.log(used), 1)[0]:.2f}")
     print("\n## CPU s per replicate by rows\n")
     for name, analysis in {"logistic": ONE_LEARNER["logistic"], "stack": STACK}.items():
         sizes, seconds = (1000, 10_000, 100_000), []
@@ -173,7 +163,7 @@ def scaling():
             seconds.append(used / len(replicates.treatment))
         slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
         figures = ", ".join(f"{n:,}: {s:.4f}" for n, s in zip(sizes, seconds, strict=True))
-        print(f"{name}: {figures}; exponent {slope:.2f}")
+        print(f"{name}: {figures}; exponent in n {slope:.2f}")
 
 
 def main():
@@ -188,7 +178,7 @@ def main():
     with threadpool_limits(limits=1):
         table = pd.DataFrame([against_peer(kind) for kind in N_PEER])
     print(table.T.to_string(header=False, float_format=lambda value: f"{value:.3g}"))
-    scaling()
+    cost()
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ STUDY = {
         "llm": {"steps": 400},
     },
     "n_synthetic": 300,
+    "benchmark": {"n_replicates": 20, "sample_sizes": [100], "library": "logistic"},
     "random_seed": 11,
 }
 
@@ -61,15 +62,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     study = {"type": "dagster_project.component.StudyComponent", "attributes": STUDY}
     (folder / "canary" / "defs.yaml").write_text(yaml.safe_dump(study))
     home = folder / "home"
+    return hybrid("run", home, folder)
+
+
+def hybrid(command: str, home: Path, studies: Path) -> FinishedRun:
     done = subprocess.run(
-        [sys.executable, "-m", "dagster_project.command_line", "run", "canary"],
-        env={**os.environ, "HYBRID_HOME": str(home), "HYBRID_STUDIES": str(folder)},
+        [sys.executable, "-m", "dagster_project.command_line", command, "canary"],
+        env={**os.environ, "HYBRID_HOME": str(home), "HYBRID_STUDIES": str(studies)},
         capture_output=True,
         text=True,
         check=False,
         timeout=840,
     )
     return FinishedRun(home, done.stdout + done.stderr, done.returncode)
+
+
+@pytest.fixture(scope="module")
+def simulated(finished: FinishedRun, warehouse: Warehouse) -> FinishedRun:
+    return hybrid("simulate", finished.home, finished.home.parent)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +106,8 @@ def test_the_audit_log_holds_every_materialization(warehouse: Warehouse) -> None
     assert warehouse.check_audit_log() > 0
     assert warehouse.verify_tables() == len(warehouse.table_names())
     entries = warehouse.audit_entries()
-    assert set(entries["run_id"].unique()) == {entries["run_id"].iloc[0]}
+    refreshed = entries[~entries["asset"].str.endswith("/estimator_benchmark")]
+    assert set(refreshed["run_id"].unique()) == {entries["run_id"].iloc[0]}
     of_hybrid = entries[(entries["asset"] == "gan/hybrid_triplets") & (entries["kind"] == "table")]
     upstream = of_hybrid["upstream"].iloc[-1]
     for source in ("gan/synthetic_covariates", "outcome_model (files)", "splits (files)"):
@@ -119,10 +130,24 @@ def test_identifiers_stay_in_the_seed_table(warehouse: Warehouse) -> None:
         assert ("patient" in columns) == (table == "seed_table")
 
 
-def test_no_cell_of_the_seed_is_found_outside_the_warehouse(finished: FinishedRun) -> None:
+def test_a_simulation_shows_what_it_recommends(
+    simulated: FinishedRun, warehouse: Warehouse
+) -> None:
+    assert simulated.returncode == 0, simulated.printed
+    for generator in ("bootstrap", "cart", "gan", "llm"):
+        assert f"\n  {generator}/estimator_benchmark " in simulated.printed
+        table = warehouse.read_table(f"{generator}/estimator_benchmark")
+        assert sorted(set(table["scenario"])) == ["as fitted", "no effect"]
+        assert (table["n_replicates"] + table["n_failed"] == 20).all()
+    assert simulated.printed.count("\n    At n = 100 (as fitted) ") == 4
+
+
+def test_no_cell_of_the_seed_is_found_outside_the_warehouse(
+    finished: FinishedRun, simulated: FinishedRun
+) -> None:
     seed = Warehouse(finished.home, "canary").read_table("seed_table")
     cells = [f"{value:.4f}".encode() for value in seed["W4"]] + [CANARY_WORD.encode()]
-    shown = [finished.printed.encode()]
+    shown = [finished.printed.encode(), simulated.printed.encode()]
     for folder in ("dagster", "reports"):
         files = (finished.home / folder).rglob("*")
         shown += [file.read_bytes() for file in files if file.is_file()]
