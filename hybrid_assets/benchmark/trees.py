@@ -10,6 +10,7 @@ from hybrid_assets.benchmark.ridge import logistic
 from hybrid_assets.nuisance.boosting import LEARNING_RATE, MIN_ROWS_PER_LEAF, N_TREES
 
 N_BINS = 32
+_SUMS_AT_ONCE = 10  # narrow products skip the packing of a general one: a quarter faster
 _LEAST_HESSIAN = 1e-3  # of a child, as in scikit-learn
 
 
@@ -211,7 +212,10 @@ class _TreeGrower:
         """Sum (B, q, C, n) weights of the rows left of each threshold: (q, B, C, M)."""
         n_replicates, n_sums, n_models, n_rows = weights.shape
         flat = weights.reshape(n_replicates, n_sums * n_models, n_rows)
-        product = flat @ self.columns
+        product = np.empty((*flat.shape[:2], self.columns.shape[-1]), dtype=np.float32)
+        for first in range(0, flat.shape[1], _SUMS_AT_ONCE):
+            part = slice(first, first + _SUMS_AT_ONCE)
+            np.matmul(flat[:, part], self.columns, out=product[:, part])
         return np.asarray(product.reshape(n_replicates, n_sums, n_models, -1).swapaxes(0, 1))
 
 

@@ -57,6 +57,20 @@ def test_definitions_are_loadable() -> None:
     dg.Definitions.validate_loadable(defs())
     jobs = {job.name for job in defs().resolve_all_job_defs()}
     assert {"refresh_paper_trial", "refresh_nhefs"} <= jobs
+    assert {"simulate_paper_trial", "simulate_nhefs"} <= jobs
+
+
+def test_an_asset_is_of_one_job_and_simulations_run_one_at_a_time() -> None:
+    location = defs()
+    wanted: dict[str, set[dg.AssetKey]] = {"refresh": set(), "simulate": set()}
+    for spec in location.resolve_all_asset_specs():
+        if spec.key.path[0] == "nhefs":
+            wanted[spec.tags["job"]].add(spec.key)
+    assert dg.AssetKey(["nhefs", "gan", "estimator_benchmark"]) in wanted["simulate"]
+    for word, keys in wanted.items():
+        job = location.resolve_job_def(f"{word}_nhefs")
+        assert set(job.asset_layer.selected_asset_keys) == keys
+    assert "estimator_benchmark" not in " ".join(map(str, wanted["refresh"]))
 
 
 def test_both_entries_name_the_same_code_location() -> None:
