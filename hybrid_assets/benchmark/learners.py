@@ -101,7 +101,7 @@ def predict_boosting(
     cuts = [thresholds(each[used]) for each, used in zip(columns, is_row, strict=True)]
     below = indicators(columns, cuts)
     training = is_row[:, None] & is_other_fold
-    g = grow_forests(below, treatment, training, is_binary=True).predict(below, model)
+    g = grow_forests(below, treatment, training, is_binary=True).score_own_rows(model)
     if is_pooled:
         q = _pooled_boosting(columns, treatment, outcome, training, placed.is_binary)
     else:

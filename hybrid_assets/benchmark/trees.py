@@ -26,11 +26,20 @@ class Forests:
         Nodes by level: 0; 1 and 2; 3 to 6. Children of node i: 2 i + 1, 2 i + 2.
     value : ndarray, shape (n_trees, B, C, 8)
         Of the leaves, from left to right.
+    score : ndarray, shape (B, C, n)
+        What each model says of every row that was there when it grew, whether
+        it learnt from the row or not; on the logit scale for a binary target.
     """
 
     baseline: np.ndarray
     split: np.ndarray
     value: np.ndarray
+    score: np.ndarray
+
+    def score_own_rows(self, model: np.ndarray) -> np.ndarray:
+        """Give the score of the rows it was grown with, each from one of the C models; (B, n)."""
+        found = np.take_along_axis(self.score, model[:, None], axis=1)[:, 0]
+        return np.asarray(found, dtype=float)
 
     def predict(self, below: np.ndarray, model: np.ndarray) -> np.ndarray:
         """Sum the trees of one model for each row.
@@ -133,7 +142,7 @@ def grow_forests(
     score = np.repeat(baseline[..., None], below.shape[-1], axis=-1)
     grower = _TreeGrower(below, target, is_training, is_binary)
     splits, values = zip(*(grower.grow(score) for _ in range(N_TREES)), strict=True)
-    return Forests(baseline, np.array(splits), np.array(values))
+    return Forests(baseline, np.array(splits), np.array(values), score)
 
 
 class _TreeGrower:

@@ -31,6 +31,8 @@ def test_forests_are_scikit_learns_with_32_bins(word):
     found = forests.predict(below, np.zeros((1, len(x)), dtype=int))[0]
     expected = plain.decision_function(x) if is_binary else plain.predict(x)
     assert found == pytest.approx(expected, abs=1e-4)
+    own = forests.score_own_rows(np.zeros((1, len(x)), dtype=int))[0]
+    assert own == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_row_that_no_model_learnt_from_changes_nothing():
