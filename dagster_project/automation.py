@@ -1,6 +1,7 @@
 """Jobs of a study and the executor that runs their steps."""
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -49,15 +50,29 @@ def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
     )
 
 
-def simulate_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
-    """Materialize the study's simulations, one after the other: each uses all cores itself."""
-    return dg.define_asset_job(
+def simulate_jobs(
+    study: StudyFile, assets: Iterable[dg.AssetsDefinition]
+) -> list["UnresolvedAssetJobDefinition"]:
+    """Materialize the study's simulations, one after the other: each uses all cores itself.
+
+    No job if none of `assets` is one.
+    """
+    keys = [
+        key
+        for asset in assets
+        for key, tags in asset.tags_by_key.items()
+        if tags.get("job") == "simulate"
+    ]
+    if not keys:
+        return []
+    job = dg.define_asset_job(
         f"simulate_{study.name}",
-        selection=_assets_of(study) & dg.AssetSelection.tag("job", "simulate"),
+        selection=dg.AssetSelection.assets(*keys),
         description=f"{study.title}: which estimator to use, from a study that has been run.",
         tags={"study": study.name},
         executor_def=step_executor(n_steps=1),
     )
+    return [job]
 
 
 def _assets_of(study: StudyFile) -> dg.AssetSelection:

@@ -68,7 +68,7 @@ def simulate(
 
 def _run_all(names: list[str], job: JobWord) -> bool:
     prepare_instance()
-    known = _known_studies()
+    known = _known_studies(job)
     unknown = sorted(set(names) - set(known))
     if unknown:
         _refuse(f"unknown study {', '.join(unknown)}; known: {', '.join(known)}")
@@ -76,9 +76,9 @@ def _run_all(names: list[str], job: JobWord) -> bool:
     return all(one.success for one in runs)
 
 
-def _known_studies() -> list[str]:
+def _known_studies(job: JobWord) -> list[str]:
     try:
-        return studies()
+        return studies(job)
     except Exception as error:
         told = _told(error)
         if told is None:

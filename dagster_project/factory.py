@@ -13,7 +13,7 @@ from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
-from dagster_project.automation import refresh_job, simulate_job
+from dagster_project.automation import refresh_job, simulate_jobs
 from dagster_project.checks import suite_checks
 from dagster_project.study_file import StudyFile
 
@@ -42,8 +42,9 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     assets = [*data_assets(make), *nuisance_assets(make), *positivity_assets(make), *branches]
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
+    every = [*assets, *comparison_assets(make, guards)]
     return dg.Definitions(
-        assets=[*assets, *comparison_assets(make, guards)],
+        assets=every,
         asset_checks=suites,
-        jobs=[refresh_job(study), simulate_job(study)],
+        jobs=[refresh_job(study), *simulate_jobs(study, every)],
     )

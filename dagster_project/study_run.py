@@ -54,10 +54,10 @@ def study_job(name: str) -> dg.JobDefinition:
     return _location().resolve_job_def(name)
 
 
-def studies() -> list[str]:
-    """Names of all studies that the code location knows."""
-    names = [job.name for job in _location().resolve_all_job_defs()]
-    return sorted(n.removeprefix("refresh_") for n in names if n.startswith("refresh_"))
+def studies(job: JobWord = "refresh") -> list[str]:
+    """Names of the studies that have a job of this kind; all have ``refresh``."""
+    names = [each.name for each in _location().resolve_all_job_defs()]
+    return sorted(n.removeprefix(f"{job}_") for n in names if n.startswith(f"{job}_"))
 
 
 def run_study(study: str, job: JobWord, on_event: Callable[[dg.DagsterEvent], None]) -> StudyRun:

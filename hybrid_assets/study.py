@@ -281,6 +281,11 @@ class Study(Strict):
             raise ValueError(
                 f"study {self.name!r}: recipe published fits default forests; expected no nuisance"
             )
+        if self.recipe == "published" and "benchmark" in self.model_fields_set:
+            raise ValueError(
+                f"study {self.name!r}: estimators are simulated with cross-fitted nuisances; "
+                "recipe published has none; expected no benchmark"
+            )
         return self
 
     @property

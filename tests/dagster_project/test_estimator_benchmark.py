@@ -12,8 +12,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 from dagster_project.assets.benchmark import RECOMMENDATIONS
+from dagster_project.factory import study_definitions
 from dagster_project.study_file import StudyFile
 from hybrid_assets.benchmark import PERFORMANCE_COMMENTS
 from warehouse import ModelStore, Warehouse
@@ -86,6 +88,7 @@ import sys, pathlib
 import dagster as dg
 from dagster_project.factory import study_definitions
 from dagster_project.resources import RefusingIOManager, StorageResource
+from dagster_project.factory import study_definitions
 from dagster_project.study_file import StudyFile
 if __name__ == "__main__":
     home, asset, study = sys.argv[1:]
@@ -138,3 +141,20 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 120.0) -> Any:
 def is_alive(process: str) -> bool:
     stat = Path(f"/proc/{process}/stat")
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_published_recipe_has_no_benchmark_and_no_job_for_it(
+    small_study: StudyOf, tmp_path: Path
+) -> None:
+    own = small_study().model_dump(mode="json", exclude_unset=True)
+    published = {k: v for k, v in own.items() if k != "nuisance"}
+    for study, expected in (
+        (StudyFile.model_validate(published | {"recipe": "published"}), {"refresh_small"}),
+        (small_study(), {"refresh_small", "simulate_small"}),
+    ):
+        definitions = study_definitions(study, tmp_path)
+        assert {job.name for job in definitions.jobs or ()} == expected
+        names = {spec.key.path[-1] for asset in definitions.assets or () for spec in asset.specs}
+        assert ("estimator_benchmark" in names) == (len(expected) == 2)
+    with pytest.raises(ValidationError, match="recipe published has none; expected no benchmark"):
+        StudyFile.model_validate(published | {"recipe": "published", "benchmark": {}})
