@@ -1,0 +1,15 @@
+"""How well a synthetic table resembles the real one, with the holdout's own score beside."""
+
+from hybrid_assets.fidelity.drift import effect_drift
+from hybrid_assets.fidelity.marginals import marginals
+from hybrid_assets.fidelity.predictive_score import (
+    PredictiveScore,
+    train_on_synthetic_test_on_real,
+)
+
+__all__ = [
+    "PredictiveScore",
+    "effect_drift",
+    "marginals",
+    "train_on_synthetic_test_on_real",
+]
