@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.assets.effect_diagnosis import DIAGNOSES_FILE, EFFECT_DIAGNOSES
 from dagster_project.assets.evaluation import (
     DCR_EVALUATIONS,
     FULL,
@@ -17,7 +18,7 @@ from dagster_project.assets.report import report_summary
 from dagster_project.display import small_table
 from dagster_project.truth_columns import exact_effect
 from hybrid_assets.effects import EFFECT_COMMENTS, compared
-from hybrid_assets.fidelity import PredictiveScore
+from hybrid_assets.fidelity import EffectDiagnosis, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation
 from hybrid_assets.report.comparison import comparison_rows, flat_comparison
 from hybrid_assets.report.figures import dcr_box_plot
@@ -119,12 +120,14 @@ def _all_effects(run: AssetRun) -> pd.DataFrame:
 def _comparison(run: AssetRun) -> tuple[ComparisonRow, ...]:
     scores: dict[tuple[str, str], PredictiveScore | None] = {}
     distances: dict[tuple[str, str], DcrEvaluation] = {}
+    diagnoses: dict[tuple[str, str], EffectDiagnosis | None] = {}
     for g in run.study.generators:
         privacy = run.files(f"{g}/privacy_evaluation")["distances.json"]
-        fidelity = run.files(f"{g}/fidelity_evaluation")["predictive_scores.json"]
+        fidelity = run.files(f"{g}/fidelity_evaluation")
         found = DCR_EVALUATIONS.validate_json(privacy)
         distances |= {(g, HYBRID): found[HYBRID_W], (g, FULL): found[FULL]}
-        scores |= {
-            (g, kind): one for kind, one in PREDICTIVE_SCORES.validate_json(fidelity).items()
-        }
-    return comparison_rows(run.table("ate_estimates"), scores, distances)
+        predictive = PREDICTIVE_SCORES.validate_json(fidelity["predictive_scores.json"])
+        scores |= {(g, kind): one for kind, one in predictive.items()}
+        effects = EFFECT_DIAGNOSES.validate_json(fidelity[DIAGNOSES_FILE])
+        diagnoses |= {(g, kind): one for kind, one in effects.items()}
+    return comparison_rows(run.table("ate_estimates"), scores, distances, diagnoses)

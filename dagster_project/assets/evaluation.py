@@ -9,6 +9,13 @@ from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.assets.effect_diagnosis import (
+    DIAGNOSES_FILE,
+    EFFECT_DIAGNOSES,
+    effect_diagnoses,
+    measure_rows,
+    shown_measures,
+)
 from dagster_project.display import small_table
 from dagster_project.truth_columns import PROPENSITY
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
@@ -18,7 +25,12 @@ from hybrid_assets.estimators import (
     estimate_subgroup_effects,
     strata_of,
 )
-from hybrid_assets.fidelity import PredictiveScore, marginals, train_on_synthetic_test_on_real
+from hybrid_assets.fidelity import (
+    EffectDiagnosis,
+    PredictiveScore,
+    marginals,
+    train_on_synthetic_test_on_real,
+)
 from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
@@ -79,19 +91,27 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
 
     @make.asset(
         f"{generator}/fidelity_evaluation",
-        deps=["splits", *tables],
+        deps=["splits", "propensity_model", "outcome_model", *tables],
         kinds={"duckdb", "scikitlearn"},
         privacy="derived",
     )
     def fidelity_evaluation(run: AssetRun) -> AssetResult:
-        """Each column's law against the seed's, and outcomes predicted for unseen people."""
+        """Column laws, outcomes predicted for unseen people, and where the effect went."""
         rows, scores = _fidelity(run)
+        found, left_out = _effect_diagnoses(run)
         of_hybrid = rows[rows["table_kind"] == HYBRID]
         return run.record_table(
-            rows,
-            files={"predictive_scores.json": PREDICTIVE_SCORES.dump_json(scores)},
+            pd.concat([rows, *measure_rows(found)], ignore_index=True),
+            files={
+                "predictive_scores.json": PREDICTIVE_SCORES.dump_json(scores),
+                DIAGNOSES_FILE: EFFECT_DIAGNOSES.dump_json(found),
+            },
             drawn=marginals_plot(of_hybrid),
-            metadata={"predictive_scores": _score_table(scores)},
+            metadata={
+                "predictive_scores": _score_table(scores),
+                "effect": shown_measures(found),
+                "left_out": left_out,
+            },
         )
 
     @make.asset(
@@ -181,6 +201,11 @@ def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | 
             table, train, holdout, schema=schema, rng=run.rng
         )
     return pd.concat(rows, ignore_index=True), scores
+
+
+def _effect_diagnoses(run: AssetRun) -> tuple[dict[str, EffectDiagnosis | None], list[str]]:
+    coins: dict[SyntheticKind, float | None] = {HYBRID: _hybrid_probability(run), FULL: None}
+    return effect_diagnoses(run, _synthetic_tables(run, run.schema()), coins)
 
 
 def _score_table(scores: dict[str, PredictiveScore | None]) -> dg.MarkdownMetadataValue:

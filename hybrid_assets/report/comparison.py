@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
 from hybrid_assets.effects import average_effects
-from hybrid_assets.fidelity import PredictiveScore
+from hybrid_assets.fidelity import EffectDiagnosis, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation
 from hybrid_assets.report.summary import ComparisonRow, EffectInterval
 
@@ -18,6 +19,7 @@ def comparison_rows(
     effects: pd.DataFrame,
     scores: Mapping[TableKey, PredictiveScore | None] | None = None,
     distances: Mapping[TableKey, DcrEvaluation] | None = None,
+    diagnoses: Mapping[TableKey, EffectDiagnosis | None] | None = None,
     *,
     main_estimator: str = "tmle",
 ) -> tuple[ComparisonRow, ...]:
@@ -27,14 +29,17 @@ def comparison_rows(
     ----------
     effects : DataFrame
         From `hybrid_assets.effects.compared`; other estimands and subgroups are left out.
-    scores, distances : mapping, optional
-        By (generator, table kind); None for a table that has no score.
+    scores, distances, diagnoses : mapping, optional
+        By (generator, table kind); None for a table that has none.
     main_estimator : str
         Whose differences to truth and seed are shown.
     """
-    scores, distances = scores or {}, distances or {}
+    scores, distances, diagnoses = scores or {}, distances or {}, diagnoses or {}
     groups = average_effects(effects).groupby(["table_name", "nuisances"], sort=False)
-    return tuple(_row(rows, scores, distances, main_estimator) for _, rows in groups)
+    return tuple(
+        replace(row, diagnosis=diagnoses.get((row.generator or "", row.kind)))
+        for row in (_row(rows, scores, distances, main_estimator) for _, rows in groups)
+    )
 
 
 def _row(

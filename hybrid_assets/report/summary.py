@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from hybrid_assets.fidelity import PredictiveScore
+from hybrid_assets.fidelity import EffectDiagnosis, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation
 
 TableKind = Literal["seed", "hybrid", "full synthetic", "paired"]
@@ -59,6 +59,8 @@ class ComparisonRow:
         Over the covariates for a hybrid table, over all columns otherwise.
     interval_note : str
         What the reader of this table's intervals must know; mostly empty.
+    diagnosis : EffectDiagnosis or None
+        Where a synthetic table's effect went.
     """
 
     table: str
@@ -72,6 +74,7 @@ class ComparisonRow:
     difference_to_seed_in_se: float | None = None
     dcr: DcrEvaluation | None = None
     interval_note: str = ""
+    diagnosis: EffectDiagnosis | None = None
 
 
 @dataclass(frozen=True)

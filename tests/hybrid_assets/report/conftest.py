@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybrid_assets.fidelity import PredictiveScore
+from hybrid_assets.fidelity import EffectDiagnosis, EffectMeasures, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation, DcrShare, DistanceQuantiles
 from hybrid_assets.report.summary import (
     CheckResult,
@@ -26,6 +26,35 @@ def dcr() -> DcrEvaluation:
         n_train=700,
         n_holdout=300,
         share=DcrShare(value=0.7123, expected=0.7, standard_error=0.01, z=1.23),
+    )
+
+
+@pytest.fixture
+def diagnosis() -> EffectDiagnosis:
+    def measures(total: float, effect_error: float) -> EffectMeasures:
+        return EffectMeasures(
+            main_error=0.002,
+            effect_error=effect_error,
+            effect_error_unweighted=4 * effect_error,
+            ate_error=total,
+            drift_covariate_law=0.01,
+            drift_contrast=total - 0.03,
+            drift_assignment=0.015,
+            drift_noise=0.005,
+            drift_total=total,
+            alpha_precision=0.9321,
+            beta_recall=0.4567,
+            propensity_similarity=0.9543,
+            effect_dissimilarity=0.1876,
+        )
+
+    return EffectDiagnosis(
+        n_rows=300,
+        n_batches=5,
+        measures=measures(-0.4123, 0.0105),
+        standard_errors=measures(0.0301, 0.0008),
+        holdout=measures(0.0222, 0.0042),
+        outcome_variance=0.21,
     )
 
 

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hybrid_assets.report.page import number_text, study_report_html
+from hybrid_assets.report.page import study_report_html
+from hybrid_assets.report.page_numbers import number_text
 from hybrid_assets.report.summary import CheckResult, EffectInterval, Picture
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
