@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.fidelity.causal_similarity import (
-    ArmTable,
     LearntEffects,
     effect_dissimilarity,
     learn_effects,
     propensity_similarity,
 )
 from hybrid_assets.fidelity.drift_attribution import WeightedTable, attribute_drift
-from hybrid_assets.fidelity.loss_decomposition import ArmMeans, loss_decomposition
+from hybrid_assets.fidelity.loss_decomposition import loss_decomposition
+from hybrid_assets.fidelity.refitting import arm_table, refit, weighted_table
 from hybrid_assets.fidelity.sample_coverage import sample_coverage
-from hybrid_assets.nuisance import OutcomeModel, PropensityModel, propensity_bound
-from hybrid_assets.nuisance.library import LEARNERS
-from hybrid_assets.nuisance.stacked import Member
+from hybrid_assets.nuisance import OutcomeModel, PropensityModel
 from hybrid_assets.privacy.records import RecordEncoder
 
 N_BATCHES = 5
 MAX_ROWS = 1000
-MIN_ROWS, MIN_ARM_ROWS = 50, 10
+MIN_ROWS = 50
 
 
 @dataclass(frozen=True)
@@ -183,10 +181,10 @@ class _Measuring:
         train, schema = seed.train, seed.outcome.schema
         encoder = RecordEncoder.fit(train, schema.covariates)
         sampled = train.iloc[rng.permutation(len(train))[:n_rows]]
-        arrays = _arm_table(train, seed.outcome)
+        arrays = arm_table(train, seed.outcome)
         return cls(
             seed=seed,
-            seed_table=_weighted(train, seed.outcome, seed.propensity, None, len(train)),
+            seed_table=weighted_table(train, seed.outcome, seed.propensity, None, len(train)),
             seed_propensity=seed.propensity.predict(train),
             encoder=encoder,
             points=encoder.encode(sampled),
@@ -197,14 +195,12 @@ class _Measuring:
         seed, model = self.seed, refit(self.seed.outcome, table)
         at_seed = (model.predict(seed.train, 0), model.predict(seed.train, 1))
         loss = loss_decomposition(at_seed, self.seed_table.means, self.seed_propensity)
-        weighted = _weighted(table, model, seed.propensity, known_propensity, len(seed.train))
+        weighted = weighted_table(table, model, seed.propensity, known_propensity, len(seed.train))
         seed_contrast = seed.outcome.predict(table, 1) - seed.outcome.predict(table, 0)
         drift = attribute_drift(weighted, self.seed_table, seed_contrast)
         covered = sample_coverage(self.encoder.encode(table), self.points)
-        of_seed = _arm_table(seed.train, seed.outcome)
-        learnt = learn_effects(
-            _arm_table(table, seed.outcome), of_seed.main_effects, of_seed.curves
-        )
+        of_seed = arm_table(seed.train, seed.outcome)
+        learnt = learn_effects(arm_table(table, seed.outcome), of_seed.main_effects, of_seed.curves)
         return EffectMeasures(
             **asdict(loss),
             **{f"drift_{part}": moved for part, moved in asdict(drift).items()},
@@ -212,41 +208,6 @@ class _Measuring:
             propensity_similarity=propensity_similarity(self.learnt.propensity, learnt.propensity),
             effect_dissimilarity=effect_dissimilarity(self.learnt, learnt),
         )
-
-
-def refit(model: OutcomeModel, table: pd.DataFrame) -> OutcomeModel:
-    """Fit the learners of a stack, with its weights and design, to another table.
-
-    Raises
-    ------
-    EvaluationError
-        If an arm has fewer than 10 rows.
-    """
-    schema = model.schema
-    A, Y = (table[name].to_numpy(float) for name in (schema.treatment, schema.outcome))  # noqa: N806
-    smallest = int(min(A.sum(), (1.0 - A).sum()))
-    if smallest < MIN_ARM_ROWS:
-        raise EvaluationError(
-            f"study {schema.study!r}: an outcome regression needs {MIN_ARM_ROWS} rows in each arm; "
-            f"a batch of {len(A)} rows has {'fewer' if smallest else 'none'} in one"
-        )
-    words = {LEARNERS[member.word].basis for member in model.members}
-    matrices = model.basis.matrices(table, words)
-    members = tuple(
-        Member(
-            member.word,
-            member.weight,
-            *model.arm_design.fit(
-                LEARNERS[member.word],
-                matrices[LEARNERS[member.word].basis],
-                A,
-                Y,
-                model.is_binary,
-            ),
-        )
-        for member in model.members
-    )
-    return replace(model, members=members, noise=())
 
 
 def measure_table(diagnosis: EffectDiagnosis) -> pd.DataFrame:
@@ -264,33 +225,4 @@ def measure_table(diagnosis: EffectDiagnosis) -> pd.DataFrame:
             }
             for field in fields(EffectMeasures)
         ]
-    )
-
-
-def _weighted(
-    table: pd.DataFrame,
-    model: OutcomeModel,
-    propensity: PropensityModel,
-    known: float | None,
-    n_seed: int,
-) -> WeightedTable:
-    bound = propensity_bound(n_seed)
-    g = propensity.predict(table) if known is None else np.full(len(table), known)
-    means: ArmMeans = (model.predict(table, 0), model.predict(table, 1))
-    return WeightedTable(
-        treatment=table[model.schema.treatment].to_numpy(float),
-        outcome=table[model.schema.outcome].to_numpy(float),
-        propensity=np.clip(g, bound, 1.0 - bound),
-        means=means,
-    )
-
-
-def _arm_table(table: pd.DataFrame, model: OutcomeModel) -> ArmTable:
-    matrices = model.basis.matrices(table, {"linear", "spline"})
-    return ArmTable(
-        main_effects=matrices["linear"],
-        curves=matrices["spline"],
-        treatment=table[model.schema.treatment].to_numpy(float),
-        outcome=table[model.schema.outcome].to_numpy(float),
-        is_binary=model.is_binary,
     )

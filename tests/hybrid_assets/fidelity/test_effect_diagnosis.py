@@ -8,7 +8,7 @@ import pytest
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.fidelity import SeedReference, diagnose_effect, measure_table
-from hybrid_assets.fidelity.effect_diagnosis import refit
+from hybrid_assets.fidelity.refitting import refit
 from hybrid_assets.nuisance import (
     NuisanceSettings,
     cross_fit,
