@@ -13,6 +13,7 @@ from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
+from dagster_project.assets.sensitivity import sensitivity_assets
 from dagster_project.automation import refresh_job, simulate_jobs
 from dagster_project.checks import suite_checks
 from dagster_project.study_file import StudyFile
@@ -39,7 +40,8 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
             *benchmark_assets(make, generator),
         )
     ]
-    assets = [*data_assets(make), *nuisance_assets(make), *positivity_assets(make), *branches]
+    study_level = (data_assets, nuisance_assets, positivity_assets, sensitivity_assets)
+    assets = [*(asset for declare in study_level for asset in declare(make)), *branches]
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
     every = [*assets, *comparison_assets(make, guards)]

@@ -37,6 +37,7 @@ from hybrid_assets.nuisance import (
 )
 from hybrid_assets.published import PUBLISHED_LABEL, RecipeWord
 from hybrid_assets.schema import ColumnKind
+from hybrid_assets.sensitivity.settings import SensitivitySettings
 
 MissingPolicy = Literal["refuse", "drop_rows", "category", "impute"]
 StudyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
@@ -186,6 +187,8 @@ class Study(Strict):
         A book's in-sample parametric nuisances, reported beside the default.
     benchmark : BenchmarkSettings
         The simulation that chooses an estimator (``hybrid simulate``).
+    sensitivity : SensitivitySettings
+        Size of the sensitivity study, which is run when asked for.
     """
 
     name: StudyName
@@ -222,6 +225,7 @@ class Study(Strict):
     n_synthetic: int = Field(default=50_000, ge=100, le=10_000_000)
     gates: Gates = Gates()
     benchmark: BenchmarkSettings = BenchmarkSettings()
+    sensitivity: SensitivitySettings = SensitivitySettings()
     random_seed: int = Field(ge=0, lt=2**63)
 
     @field_validator("estimators")

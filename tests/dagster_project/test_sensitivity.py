@@ -1,0 +1,66 @@
+"""The sensitivity study: run when asked for, stored with its answers and picture."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project.factory import study_definitions
+from dagster_project.resources import RefusingIOManager, StorageResource
+from dagster_project.study_file import StudyFile
+from warehouse import Warehouse
+
+SMALL = {
+    "nuisance": {
+        "n_fold_draws": 1,
+        "outcome_library": ["linear"],
+        "propensity_library": ["constant", "linear"],
+    },
+    "sensitivity": {"n_replicates": 5, "sample_sizes": [200, 300], "dimensions": [8]},
+    "generators": ["bootstrap"],
+}
+
+
+def test_the_sensitivity_study_is_stored_with_its_answers(
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    small_study: Callable[..., StudyFile],
+    tmp_path: Path,
+) -> None:
+    models = ["seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates"]
+    result = materialize(small_study(**SMALL), *models, "sensitivity")
+    assert result.success
+    rows = Warehouse(tmp_path / "home", "small").read_table("sensitivity")
+    assert list(rows["question"].unique()) == [
+        "misspecification",
+        "bent truth",
+        "seed size",
+        "dimension",
+        "DCR filter",
+        "calibration",
+    ]
+    assert set(rows["n_replicates"] + rows["n_failed"]) == {5}
+    seed = Warehouse(tmp_path / "home", "small").read_table("seed_estimates")
+    tmle = seed.loc[(seed["estimator"] == "tmle"), "estimate"].item()
+    own = rows[rows["question"] == "misspecification"]
+    assert own["true_effect"].to_numpy() == pytest.approx(tmle, abs=1e-9)
+    key = dg.AssetKey(["small", "sensitivity"])
+    (event,) = (e for e in result.get_asset_materialization_events() if e.asset_key == key)
+    shown = event.materialization.metadata
+    assert "**DCR filter**: Dropping finished rows moves the effect by" in shown["answers"].value
+    assert "data:image/png" in shown["picture"].value
+    tags = event.materialization.tags or {}
+    assert tags["dagster/data_version"]
+
+
+def test_the_refresh_job_leaves_it_out(small_study: Callable[..., StudyFile]) -> None:
+    resources = {"storage": StorageResource(home="unused"), "io_manager": RefusingIOManager()}
+    definitions = dg.Definitions.merge(
+        study_definitions(small_study(**SMALL), Path()), dg.Definitions(resources=resources)
+    )
+    graph = definitions.resolve_asset_graph()
+    key = dg.AssetKey(["small", "sensitivity"])
+    assert graph.get(key).tags["job"] == "simulate"
+    job = definitions.resolve_job_def("refresh_small")
+    assert key not in job.asset_layer.executable_asset_keys
+    assert dg.AssetKey(["small", "seed_estimates"]) in job.asset_layer.executable_asset_keys
