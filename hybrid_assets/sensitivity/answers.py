@@ -52,11 +52,14 @@ def _misspecification(rows: pd.DataFrame) -> str:
 
 
 def _bent(rows: pd.DataFrame) -> str:
-    errors = {row["scenario"]: _error(row) for _, row in rows[rows["is_calibrated"]].iterrows()}
-    said = [f"{error} ({name})" for name, error in errors.items() if name != CRUDE]
+    rows = rows[rows["is_calibrated"]]
+    changed = rows[~rows["is_reference"] & (rows["scenario"] != CRUDE)]
+    said = [f"{_moved(row)} ({row['scenario']})" for _, row in changed.iterrows()]
     return (
         "Where propensity and outcome bend together, so that linear models are wrong, the error "
-        f"is {'; '.join(said)}; without any adjustment it is {errors[CRUDE]}."
+        f"is {_error(rows[rows['is_reference']].iloc[0])} with the study's library and "
+        f"{_error(rows[rows['scenario'] == CRUDE].iloc[0])} without any adjustment; other "
+        f"libraries move the effect by {'; '.join(said)}."
     )
 
 

@@ -92,6 +92,9 @@ def test_answers_are_made_from_the_rows(simulated):
     crude = rows.loc[("misspecification", "no adjustment")]
     assert f"without any adjustment it is {crude['mean_error']:+.3g}" in said["misspecification"]
     assert "excludes zero)." in said["misspecification"]
+    both = rows.loc[("bent truth", "both linear")]
+    assert f"; {both['change']:+.3g} (95 % " in said["bent truth"]
+    assert said["bent truth"].endswith("zero) (both linear).")
     assert said["seed size"].startswith("From 250 to 700 rows the RMSE goes from ")
     assert said["dimension"].startswith("With 30 covariates instead of 6")
     widest = rows.loc[("dimension", "30 covariates")]
