@@ -28,9 +28,20 @@ MIN_ROWS = 50
 
 @dataclass(frozen=True)
 class EffectMeasures:
-    """One number each; see `LossDecomposition`, `DriftAttribution` and `SampleCoverage`.
+    """What one table's rows say of its effect.
 
-    Errors and drifts are in (squared) units of the outcome.
+    Attributes
+    ----------
+    main_error, effect_error, effect_error_unweighted, ate_error : float
+        See `LossDecomposition`; the first three in squared units of the outcome.
+    drift_covariate_law, drift_contrast, drift_assignment, drift_noise, drift_total : float
+        See `DriftAttribution`; in units of the outcome.
+    alpha_precision, beta_recall : float
+        See `SampleCoverage`; at most 1.
+    propensity_similarity : float
+        1 − mean Jensen–Shannon distance, in [0, 1].
+    effect_dissimilarity : float
+        U_PEHE in units of the outcome; 0 is best.
     """
 
     main_error: float
