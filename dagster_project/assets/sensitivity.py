@@ -26,7 +26,9 @@ SHOWN = ["question", "scenario", "is_calibrated", "mean_error", "ci_low", "ci_hi
 
 
 def sensitivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
-    """Declare ``sensitivity``."""
+    """Declare ``sensitivity``; not for the published recipe, whose forests make no population."""
+    if make.study.recipe == "published":
+        return []
 
     @make.asset(
         "sensitivity",

@@ -6,6 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.assets.sensitivity import sensitivity_assets
 from dagster_project.factory import study_definitions
 from dagster_project.resources import RefusingIOManager, StorageResource
 from dagster_project.study_file import StudyFile
@@ -64,3 +66,11 @@ def test_the_refresh_job_leaves_it_out(small_study: Callable[..., StudyFile]) ->
     job = definitions.resolve_job_def("refresh_small")
     assert key not in job.asset_layer.executable_asset_keys
     assert dg.AssetKey(["small", "seed_estimates"]) in job.asset_layer.executable_asset_keys
+
+
+def test_the_published_recipe_has_none(small_study: Callable[..., StudyFile]) -> None:
+    study = StudyFile.model_validate(
+        small_study().model_dump(mode="json", exclude={"nuisance"}) | {"recipe": "published"}
+    )
+    assert sensitivity_assets(AssetFactory(study, Path())) == []
+    assert len(sensitivity_assets(AssetFactory(small_study(), Path()))) == 1
