@@ -9,6 +9,7 @@ from dagster_project.sources.csv_file import CsvSource
 from dagster_project.sources.design import DesignSource
 from dagster_project.sources.duckdb_table import DuckdbSource
 from dagster_project.sources.example import ExampleSource
+from dagster_project.sources.nhanes_xpt import NhanesXptSource
 from dagster_project.sources.parquet_file import ParquetSource
 
 SOURCES: tuple[type[Source], ...] = (
@@ -16,6 +17,7 @@ SOURCES: tuple[type[Source], ...] = (
     DesignSource,
     DuckdbSource,
     ExampleSource,
+    NhanesXptSource,
     ParquetSource,
 )
 

@@ -111,7 +111,7 @@ def dg_cli(*arguments: str, project: Path = PROJECT) -> subprocess.CompletedProc
     )
 
 
-@pytest.mark.parametrize("study", ["nhefs", "paper_trial"])
+@pytest.mark.parametrize("study", ["actg175", "nhanes", "nhefs", "paper_trial"])
 def test_dg_check_yaml_accepts_the_studies(study: str) -> None:
     shown = dg_cli("check", "yaml", f"dagster_project/defs/{study}")
     assert shown.returncode == 0, shown.stdout + shown.stderr

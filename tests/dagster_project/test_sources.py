@@ -8,7 +8,6 @@ import pytest
 from pydantic import TypeAdapter
 
 from dagster_project.sources import AnySource, Source
-from dagster_project.sources.example import EXAMPLES
 from hybrid_assets.errors import SourceError
 
 TABLE = pd.DataFrame({"w": [1.5, 2.5], "A": [0, 1], "site": ["a", "b, c"]})
@@ -92,7 +91,3 @@ def test_refuses(
 def test_unknown_design_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown design 'paper9'; known: paper1_trial"):
         source(kind="design", name="paper9", n_rows=10, random_seed=1)
-
-
-def test_every_example_names_its_licence() -> None:
-    assert all(example.licence for example in EXAMPLES.values())

@@ -1,24 +1,22 @@
 """ACTG 175, arm 2 against arm 1, CD4 count at 20 weeks; figures in tests/reference/actg175.json.
 
 Tolerance 1e-8 CD4 cells: both sides solve the same equations, the logistic
-ones to 1e-11 per row. The table is read from the wheel lifelines 0.30.3
-(pip install --no-deps lifelines==0.30.3), the only release that holds it;
-without it these tests are skipped.
+ones to 1e-11 per row. The table is that of the packaged study, read from the
+wheel lifelines 0.30.3 (pip install --no-deps lifelines==0.30.3), the only
+release that holds it; without it these tests are skipped.
 """
 
-import hashlib
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from dagster_project.sources.example import ExampleSource
+from hybrid_assets.errors import SourceError
 from hybrid_assets.estimators import estimate_from_cross_fits
 from hybrid_assets.nuisance import ParametricSettings, cross_fit
 from hybrid_assets.schema import ColumnKind
 
-SHA256 = "56fba31fa0d7bfbff9667b7149fd96a97c352e72aa582871a62a935e812f0e07"
 YES_NO = ("hemo", "homo", "drugs", "oprior", "z30", "race", "gender", "str2", "symptom")
 KINDS = dict.fromkeys(YES_NO, ColumnKind.BINARY)
 KINDS |= dict.fromkeys(["age", "karnof", "preanti", "cd40", "cd80"], ColumnKind.INTEGER)
@@ -28,15 +26,10 @@ KINDS |= {"wtkg": ColumnKind.CONTINUOUS, "strat": ColumnKind.CATEGORICAL}
 @pytest.fixture(scope="module")
 def fit(with_schema):
     try:
-        lifelines = distribution("lifelines")
-    except PackageNotFoundError:
-        pytest.skip("ACTG 175 needs lifelines 0.30.3: pip install --no-deps lifelines==0.30.3")
-    file = Path(str(lifelines.locate_file("lifelines/datasets/ACTG175.csv")))
-    if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != SHA256:
-        pytest.skip(f"ACTG 175 is in lifelines 0.30.3, not in {lifelines.version}")
-    arms = pd.read_csv(file).query("arms in (1, 2)")
-    table = arms.assign(treated=(arms["arms"] == 2).astype(int))
-    table = with_schema(table, KINDS, treatment="treated", outcome="cd420")
+        table = ExampleSource(kind="example", name="actg175").read(Path())
+    except SourceError as absent:
+        pytest.skip(str(absent))
+    table = with_schema(table, KINDS, treatment="zalcitabine", outcome="cd420")
     return cross_fit(*table, ParametricSettings(), np.random.default_rng(0))
 
 
