@@ -1,0 +1,1 @@
+"""Side-by-side measurements: each page beside the command that wrote it."""
