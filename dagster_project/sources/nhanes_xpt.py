@@ -1,5 +1,6 @@
 """The user's own download of the US health survey NHANES, 2011 to 2014."""
 
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -33,14 +34,8 @@ class NhanesXptSource(Source):
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Read the files, put each person's answers into one row and recode them."""
-        found = self._files((folder / Path(self.folder).expanduser()).resolve())
-        cycles = []
-        for cycle in CYCLES:
-            parts = {part: _read_part(found[part, cycle], part) for part in XPT_COLUMNS}
-            people = parts.pop("DEMO")
-            for part in parts.values():
-                people = people.merge(part, how="left", on="SEQN")
-            cycles.append(people)
+        files = self._files((folder / Path(self.folder).expanduser()).resolve())
+        cycles = [_people({p: files[p, cycle] for p in XPT_COLUMNS}) for cycle in CYCLES]
         return coded_nhanes_table(pd.concat(cycles, ignore_index=True))
 
     def _files(self, folder: Path) -> dict[tuple[str, str], Path]:
@@ -56,13 +51,30 @@ class NhanesXptSource(Source):
         return {key: by_name[name] for key, name in wanted.items()}
 
 
+def _people(files: dict[str, Path]) -> pd.DataFrame:
+    """Merge one cycle's files on the people of its ``DEMO``."""
+    people = _read_part(files["DEMO"], "DEMO")
+    for word in list(XPT_COLUMNS)[1:]:
+        part = _read_part(files[word], word)
+        if not part["SEQN"].isin(people["SEQN"]).all():
+            raise SourceError(
+                f"source nhanes_xpt: expected in {files[word]} the people of "
+                f"{files['DEMO'].name}; got others (a file cut off, or another year)"
+            )
+        people = people.merge(part, how="left", on="SEQN")
+    return people
+
+
 def _read_part(file: Path, part: str) -> pd.DataFrame:
     wanted = list(XPT_COLUMNS[part])
     try:
-        table = pd.read_sas(file, format="xport")
-    except (ValueError, EOFError, KeyError, IndexError):
+        with warnings.catch_warnings():
+            # pandas only warns where the last row is cut off
+            warnings.filterwarnings("error", "xport file may be corrupted", UserWarning)
+            table = pd.read_sas(file, format="xport")
+    except (ValueError, UserWarning):
         raise SourceError(
-            f"source nhanes_xpt: expected a SAS transport file (version 5) at {file}; "
+            f"source nhanes_xpt: expected a whole SAS transport file (version 5) at {file}; "
             "got something else"
         ) from None
     table.columns = table.columns.str.upper()

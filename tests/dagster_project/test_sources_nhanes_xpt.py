@@ -146,6 +146,12 @@ def with_text(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).write_text("<html>not found</html>") and None
 
 
+def cut_off(name: str, n_bytes: int) -> Callable[[Path], None]:
+    return lambda folder: (
+        (folder / name).write_bytes((folder / name).read_bytes()[:-n_bytes]) and None
+    )
+
+
 def with_columns(name: str, columns: dict[str, list[float | None]]) -> Callable[[Path], None]:
     return lambda folder: write_xpt(folder / name, name[:5], columns)
 
@@ -154,7 +160,9 @@ def with_columns(name: str, columns: dict[str, list[float | None]]) -> Callable[
     ("spoil", "message"),
     [
         (without("PFQ_H.xpt"), "expected 12 files in .*; got none called PFQ_H.XPT$"),
-        (with_text("MCQ_G.XPT"), "expected a SAS transport file .* at .*MCQ_G.XPT; got something"),
+        (with_text("MCQ_G.XPT"), "expected a whole SAS transport file .*MCQ_G.XPT; got something"),
+        (cut_off("DEMO_G.XPT", 40), "expected a whole SAS transport file .*DEMO_G.XPT; got some"),
+        (cut_off("DEMO_G.XPT", 80), "expected in .*DIQ_G.XPT the people of DEMO_G.XPT; got others"),
         (
             with_columns("MCQ_G.XPT", {"SEQN": [1], "MCQ160E": [1]}),
             "the columns SEQN, MCQ160E, MCQ160F in .*MCQ_G.XPT; got none called MCQ160F",
