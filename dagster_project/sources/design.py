@@ -34,8 +34,9 @@ class DesignSource(Source):
         return name
 
     def read(self, folder: Path) -> pd.DataFrame:
-        """Draw the table."""
-        return DESIGNS[self.name](self.n_rows, self.random_seed)
+        """Draw the table; levels are plain numbers or words, as in a file."""
+        design = DESIGNS[self.name]
+        return design.schema().stored(design(self.n_rows, self.random_seed))
 
     @property
     def known_effect(self) -> KnownEffect:

@@ -66,6 +66,12 @@ def test_design_is_the_published_table_and_knows_its_effect(tmp_path: Path) -> N
 LATE_FAULT = b"w,A\n" + b"1,2\n" * 9000 + b"\xff,1\n"
 
 
+def test_a_designs_levels_are_plain_numbers(tmp_path: Path) -> None:
+    cost = source(kind="design", name="skewed_cost", n_rows=50, random_seed=1).read(tmp_path)
+    assert cost.dtypes.astype(str).tolist() == ["int64", "int64", "float64", "int64", "float64"]
+    assert set(cost["severity"]) == {1, 2, 3}
+
+
 @pytest.mark.parametrize(
     ("settings", "content", "message"),
     [

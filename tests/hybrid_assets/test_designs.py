@@ -14,6 +14,8 @@ from hybrid_assets.designs import (
     paper1_outcome_mean,
     paper1_trial,
 )
+from hybrid_assets.seed import validate_seed
+from hybrid_assets.study import Study
 
 
 def test_trial_with_seed_2_is_the_published_seed_table():
@@ -126,6 +128,29 @@ def test_costs_are_skewed_and_the_more_uneven_the_more_severe():
     assert table["cost"].skew() > 3
     spread = np.log(table["cost"]).groupby(table["severity"], observed=True).std()
     assert spread.is_monotonic_increasing
+
+
+@pytest.mark.parametrize("word", DESIGNS)
+def test_every_design_is_a_seed_table(word):
+    design = DESIGNS[word]
+    schema = design.schema()
+    declared = {c.name: {"kind": c.kind, "levels": c.levels} for c in schema.covariates.columns}
+    study = Study.model_validate(
+        {
+            "name": word,
+            "title": "A design",
+            "treatment": schema.treatment,
+            "outcome": schema.outcome,
+            "covariates": declared,
+            "design": {"kind": "observational"},
+            "generators": ["bootstrap"],
+            "random_seed": 1,
+        }
+    )
+    seed = validate_seed(schema.stored(design(300, 5)), study)
+    assert [(c.name, c.kind, c.levels) for c in seed.schema.columns] == [
+        (c.name, c.kind, c.levels) for c in schema.columns
+    ]
 
 
 SEED_COUNTS = [466, 477, 487, 481, 623]
