@@ -115,16 +115,32 @@ def test_a_row_by_hand() -> None:
     assert row.full_ratio.value == pytest.approx(np.sqrt((0.25 + 0.36 + 0.04) / 0.03))
     assert row.full_bias == pytest.approx(0.1 / 3)
     assert row.full_bias_error == pytest.approx(np.std([0.5, -0.6, 0.2], ddof=1) / np.sqrt(3))
-    assert row.hybrid_keeps_the_effect
-    assert row.full_loses_the_effect
-    assert not claim_row([made(0, 1.2, 1.0), made(1, 0.9, 1.0)]).hybrid_keeps_the_effect
+
+
+@pytest.mark.parametrize(
+    ("hybrid", "full", "n_draws", "verdicts"),
+    [
+        (1.05, 1.5, 20, ("as expected", "as expected")),
+        (1.3, 1.0, 20, ("NOT as expected", "NOT as expected")),
+        (1.05, 1.5, 2, ("as expected", "undecided with so few draws")),
+    ],
+)
+def test_verdicts(hybrid: float, full: float, n_draws: int, verdicts: tuple[str, str]) -> None:
+    row = claim_row([made(n, hybrid, full) for n in range(n_draws)])
+    assert (row.hybrid_verdict, row.full_verdict) == verdicts
+
+
+def test_a_ratio_within_its_monte_carlo_error_is_undecided() -> None:
+    row = claim_row([made(0, 1.2, 1.0), made(1, 0.9, 1.0), made(2, 1.02, 1.0)])
+    assert row.population_ratio.value == pytest.approx(np.sqrt(0.0504 / 0.03))
+    assert row.hybrid_verdict == "undecided with so few draws"
 
 
 def test_the_page_says_what_was_not_as_expected() -> None:
     page = claim_page([made(0, 1.1, 1.0), made(1, 0.9, 1.0)])
     assert "| d | gan | 2 | 2 of 2 (34 to 100 %) | 2 of 2 (34 to 100 %) | 1.00 ± 0.00 |" in page
     assert "gan: hybrid population's RMSE at most 1.1 of the oracle's: as expected;" in page
-    assert "full synthetic beyond 2 SE in most draws: NOT as expected." in page
+    assert "full synthetic beyond 2 SE in most draws: undecided with so few draws." in page
 
 
 def test_a_stopped_run_continues(tmp_path: Path) -> None:
