@@ -54,7 +54,7 @@ def refusal(shown: subprocess.CompletedProcess[str]) -> str:
 
 def test_an_unknown_study_is_refused_with_the_known_ones(hybrid: Hybrid, tmp_path: Path) -> None:
     said = refusal(hybrid("run", "smal", studies=study_folder(tmp_path, GOOD_FILE)))
-    known = "actg175, nhanes, nhefs, paper_trial, paper_trial_published, small"
+    known = "actg175, nhanes, nhefs, paper_observational, paper_trial, paper_trial_published, small"
     assert said == f"unknown study smal; known: {known}"
 
 
