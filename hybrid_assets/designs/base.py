@@ -49,6 +49,11 @@ class Design:
         """Draw `n_rows` rows; the same seed gives the same rows."""
         return self.draw(n_rows, rng_seed)
 
+    @property
+    def outcome_kind(self) -> ColumnKind:
+        """``binary`` or ``continuous``."""
+        return next(column.kind for column in self.columns if column.role is Role.OUTCOME)
+
     def schema(self) -> TableSchema:
         """Describe the columns of every table this design draws."""
         return TableSchema(study=self.word, columns=self.columns)
