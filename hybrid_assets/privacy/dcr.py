@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.privacy.nearest import distinct_points, nearest_distances, nearest_pairs
+from hybrid_assets.privacy.distinct import distinct_points
+from hybrid_assets.privacy.nearest import (
+    TIE_TOLERANCE,
+    NearestPairs,
+    nearest_distances,
+    nearest_pairs,
+)
 from hybrid_assets.privacy.records import RecordEncoder
 from hybrid_assets.schema import TableSchema
 
@@ -161,8 +167,8 @@ def evaluate_dcr(
             )
     encoder = RecordEncoder.fit(train, schema)
     points, people, unseen = (encoder.encode(table) for table in (synthetic, train, holdout))
-    to_train = nearest_distances(points, people)
-    to_holdout = nearest_distances(points, unseen)
+    found = _Owners.of(points, people, unseen)
+    to_train, to_holdout = found.train.distances[found.row_of], found.holdout.distances[found.row_of]
     between = nearest_distances(unseen, people)
     return DcrEvaluation(
         synthetic_to_train=DistanceQuantiles.of(to_train),
@@ -174,7 +180,7 @@ def evaluate_dcr(
         n_synthetic=len(points),
         n_train=len(people),
         n_holdout=len(unseen),
-        share=dcr_share(points, people, unseen),
+        share=found.share(),
     )
 
 
@@ -195,18 +201,62 @@ def dcr_share(points: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> Dcr
     points, train, holdout : ndarray of float64, shape (k, p), (n, p), (m, p)
         Encoded rows.
     """
-    n_train, n_people = len(train), len(train) + len(holdout)
-    records, record_of = distinct_points(np.vstack([train, holdout]))
-    n_at = np.bincount(record_of, minlength=len(records))
-    n_train_at = np.bincount(record_of[:n_train], minlength=len(records))
-    rows, weight = distinct_points(points)
-    weight = np.bincount(weight)
-    row, record = nearest_pairs(rows, records)
-    n_owners = np.bincount(row, weights=n_at[record])
-    owned = np.bincount(
-        record, weights=weight[row] / n_owners[row] / len(points), minlength=len(records)
-    )
-    value, expected = float(np.sum(owned * n_train_at)), n_train / n_people
-    variance = np.sum(n_at * (owned - 1 / n_people) ** 2) / (n_people - 1)
-    se = float(np.sqrt(n_train * (1 - expected) * variance))
-    return DcrShare(value, expected, se, (value - expected) / se if se > 1e-12 else 0.0)
+    return _Owners.of(points, train, holdout).share()
+
+
+@dataclass(frozen=True)
+class _Owners:
+    """Nearest records of the distinct synthetic rows, in training and in the holdout.
+
+    Attributes
+    ----------
+    row_of : ndarray of int64, shape (k,)
+        Distinct synthetic row of each synthetic row.
+    train, holdout : NearestPairs
+        Owners are distinct records of the split.
+    n_at_train, n_at_holdout : ndarray of int64
+        People at each distinct record.
+    """
+
+    row_of: np.ndarray
+    train: NearestPairs
+    holdout: NearestPairs
+    n_at_train: np.ndarray
+    n_at_holdout: np.ndarray
+
+    @classmethod
+    def of(cls, points: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> Self:
+        rows, row_of = distinct_points(points)
+        people, person_at = distinct_points(train)
+        unseen, unseen_at = distinct_points(holdout)
+        return cls(
+            row_of,
+            nearest_pairs(rows, people),
+            nearest_pairs(rows, unseen),
+            np.bincount(person_at),
+            np.bincount(unseen_at),
+        )
+
+    def share(self) -> DcrShare:
+        n_train, n_people = self.n_at_train.sum(), self.n_at_train.sum() + self.n_at_holdout.sum()
+        least = np.minimum(self.train.distances, self.holdout.distances)
+        n_owners = np.zeros(len(least))
+        pairs = []
+        splits = (self.train, self.n_at_train), (self.holdout, self.n_at_holdout)
+        for found, n_at in splits:
+            nearest = found.distances[found.rows] <= least[found.rows] * (1 + TIE_TOLERANCE)
+            rows, owners = found.rows[nearest], found.owners[nearest]
+            n_owners += np.bincount(rows, weights=n_at[owners], minlength=len(least))
+            pairs.append((rows, owners))
+        weight = np.bincount(self.row_of) / len(self.row_of) / n_owners
+        owned = [
+            np.bincount(owners, weights=weight[rows], minlength=len(n_at))
+            for (rows, owners), (_, n_at) in zip(pairs, splits, strict=True)
+        ]
+        value, expected = float(np.sum(owned[0] * self.n_at_train)), float(n_train / n_people)
+        variance = sum(
+            float(np.sum(n_at * (c - 1 / n_people) ** 2))
+            for c, (_, n_at) in zip(owned, splits, strict=True)
+        ) / (n_people - 1)
+        se = float(np.sqrt(n_train * (1 - expected) * variance))
+        return DcrShare(value, expected, se, (value - expected) / se if se > 1e-12 else 0.0)

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_assets.privacy.records import exact_keys
+from hybrid_assets.errors import EvaluationError
+from hybrid_assets.privacy.distinct import copy_of, distinct_points
+from hybrid_assets.privacy.tiles import certified_pairs
 
-MAX_TREE_DIMENSIONS = 12
-TILE_CELLS = 4_000_000  # 32 MB of float64
+MAX_TREE_DIMENSIONS, MAX_TREE_NUMBERS = 12, 8
 TIE_TOLERANCE = 1e-9  # relative: the same difference, rounded at two places
+ROWS_TOGETHER = 8192
+CELLS_TOGETHER = 4_000_000  # 32 MB of float64
+
+
+@dataclass(frozen=True)
+class NearestPairs:
+    """Each point with every reference that is closest to it.
+
+    Attributes
+    ----------
+    distances : ndarray of float64, shape (n,)
+        Exactly 0 for a verbatim copy, which is found by hash.
+    rows, owners : ndarray of int64, shape (n_pairs,)
+        Positions in the points (each at least once, in increasing order) and
+        in the references. Distances within a relative 1e-9 are tied.
+    """
+
+    distances: np.ndarray
+    rows: np.ndarray
+    owners: np.ndarray
 
 
 def nearest_distances(points: np.ndarray, references: np.ndarray) -> np.ndarray:
@@ -26,32 +48,19 @@ def nearest_distances(points: np.ndarray, references: np.ndarray) -> np.ndarray:
     -------
     ndarray of float64, shape (n,)
         Exactly 0 for a verbatim copy, which is found by hash.
+
+    Raises
+    ------
+    EvaluationError
+        If a coordinate is missing or infinite.
     """
+    require_finite(points, references)
     distinct, row_of = distinct_points(points)
     targets, _ = distinct_points(references)
-    is_copy = exact_keys(distinct).isin(exact_keys(targets))
-    distances = np.zeros(len(distinct))
-    if not is_copy.all():
-        distances[~is_copy] = _searched(distinct[~is_copy], targets)
-    return np.asarray(distances[row_of])
+    return np.asarray(_nearest(distinct, targets, n_sought=1).distances[row_of])
 
 
-def distinct_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Keep one of equal points.
-
-    Returns
-    -------
-    distinct : ndarray of float64, shape (k, p)
-        In order of first appearance.
-    row_of : ndarray of int64, shape (n,)
-        ``distinct[row_of]`` are the points again.
-    """
-    keys = exact_keys(points)
-    row_of, _ = keys.factorize()
-    return points[~keys.duplicated()], row_of.astype(np.int64)
-
-
-def nearest_pairs(points: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest_pairs(points: np.ndarray, references: np.ndarray) -> NearestPairs:
     """Pair each point with every reference that is closest to it.
 
     Parameters
@@ -60,14 +69,13 @@ def nearest_pairs(points: np.ndarray, references: np.ndarray) -> tuple[np.ndarra
     references : ndarray of float64, shape (m, p)
         Distinct.
 
-    Returns
-    -------
-    rows, owners : ndarray of int64, shape (n_pairs,)
-        Positions in `points` (each at least once) and in `references`.
+    Raises
+    ------
+    EvaluationError
+        If a coordinate is missing or infinite.
     """
-    if points.shape[1] <= MAX_TREE_DIMENSIONS:
-        return _pairs_by_tree(points, references)
-    return _pairs_by_tile(points, references)
+    require_finite(points, references)
+    return _nearest(points, references, n_sought=2)
 
 
 class NeighbourSearch:
@@ -110,50 +118,97 @@ class NeighbourSearch:
         return np.sqrt(np.concatenate(squares)), np.concatenate(owners)
 
 
-def _searched(points: np.ndarray, references: np.ndarray) -> np.ndarray:
+def require_finite(*tables: np.ndarray) -> None:
+    """Refuse coordinates that are missing or infinite, before any search.
+
+    Raises
+    ------
+    EvaluationError
+    """
+    for points in tables:
+        n_bad = int((~np.isfinite(points)).any(axis=1).sum())
+        if n_bad:
+            raise EvaluationError(
+                f"distances need finite numbers; {n_bad} of {len(points)} points have a "
+                "coordinate that is missing or infinite"
+            )
+
+
+def prefers_tree(references: np.ndarray) -> bool:
+    """Whether a tree beats matrix products: few coordinates, and few that are not 0/1-like."""
+    if references.shape[1] > MAX_TREE_DIMENSIONS:
+        return False
+    low, high = references.min(axis=0), references.max(axis=0)
+    has_two_values = ((references == low) | (references == high)).all(axis=0)
+    return int((~has_two_values).sum()) <= MAX_TREE_NUMBERS
+
+
+def _nearest(points: np.ndarray, references: np.ndarray, n_sought: int) -> NearestPairs:
+    copied = copy_of(points, references)
+    apart, equal = np.flatnonzero(copied < 0), np.flatnonzero(copied >= 0)
+    distances = np.zeros(len(points))
+    if not apart.size:
+        return NearestPairs(distances, equal, copied)
+    if prefers_tree(references):
+        rows, owners = _pairs_by_tree(points[apart], references, n_sought)
+    else:
+        rows, owners = certified_pairs(points[apart], references)
+    rows = apart[rows]
+    squares = _squared_distances(points, references, rows, owners)
+    starts = np.searchsorted(rows, apart)
+    least = np.minimum.reduceat(squares, starts)
+    distances[apart] = np.sqrt(least)
+    limit = np.repeat(least * (1 + TIE_TOLERANCE) ** 2, np.diff(starts, append=len(rows)))
+    kept = squares <= limit
+    rows, owners = np.append(rows[kept], equal), np.append(owners[kept], copied[equal])
+    by_row = np.argsort(rows, kind="stable")
+    return NearestPairs(distances, rows[by_row], owners[by_row])
+
+
+def _squared_distances(
+    points: np.ndarray, references: np.ndarray, rows: np.ndarray, owners: np.ndarray
+) -> np.ndarray:
+    """Differences first, then squares: the expanded norm formula loses small distances."""
+    squares = np.empty(len(rows))
+    n_together = max(CELLS_TOGETHER // points.shape[1], 1)
+    for first in range(0, len(rows), n_together):
+        part = slice(first, first + n_together)
+        difference = points[rows[part]] - references[owners[part]]
+        squares[part] = np.einsum("ij,ij->i", difference, difference)
+    return squares
+
+
+def _pairs_by_tree(
+    points: np.ndarray, references: np.ndarray, n_sought: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Search in the order of the points' own tree: neighbours in a row share the cache."""
     from scipy.spatial import KDTree
 
-    if points.shape[1] <= MAX_TREE_DIMENSIONS:
-        return np.asarray(KDTree(references).query(points)[0], dtype=np.float64)
-    squares = np.concatenate([tile.min(axis=1) for _, tile in _tiles(points, references)])
-    return np.asarray(np.sqrt(squares), dtype=np.float64)
-
-
-def _pairs_by_tree(points: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.spatial import KDTree
-
-    tree = KDTree(references)
-    distances, owners = (np.asarray(found) for found in tree.query(points, k=2))
-    radius = distances[:, 0] * (1 + TIE_TOLERANCE)
-    # with a single reference the second distance is infinite: no tie
-    is_tied = distances[:, 1] <= radius
-    rows = np.flatnonzero(~is_tied)
-    tied_rows = np.flatnonzero(is_tied)
-    if not tied_rows.size:
-        return rows, owners[rows, 0].astype(np.int64)
-    tied = tree.query_ball_point(points[tied_rows], radius[tied_rows])
-    n_tied = [len(group) for group in tied]
-    return (
-        np.concatenate([rows, np.repeat(tied_rows, n_tied)]),
-        np.concatenate([owners[rows, 0], *map(np.asarray, tied)]).astype(np.int64),
-    )
-
-
-def _pairs_by_tile(points: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tree = KDTree(references, leafsize=32)
+    walk = KDTree(points, leafsize=32).indices if len(points) > ROWS_TOGETHER else None
+    order = np.arange(len(points)) if walk is None else np.asarray(walk)
     rows, owners = [], []
-    for first, tile in _tiles(points, references):
-        limit = tile.min(axis=1, keepdims=True) * (1 + TIE_TOLERANCE) ** 2
-        row, owner = np.nonzero(tile <= limit)
-        rows.append(first + row)
-        owners.append(owner)
-    return np.concatenate(rows), np.concatenate(owners)
+    for first in range(0, len(points), ROWS_TOGETHER):
+        pending, k = order[first : first + ROWS_TOGETHER], n_sought
+        while pending.size:
+            near, owner = tree.query(points[pending], k=np.arange(1, k + 1))
+            # a tie as far as the last neighbour may go on beyond it; absent ones are infinitely far
+            tied = near <= near[:, :1] * (1 + TIE_TOLERANCE)
+            complete = ~tied[:, -1] | (k == 1)
+            row, rank = np.nonzero(tied & complete[:, None])
+            rows.append(pending[row])
+            owners.append(owner[row, rank])
+            pending, k = pending[~complete], 4 * k
+    row, owner = np.concatenate(rows), np.concatenate(owners).astype(np.int64)
+    by_row = np.argsort(row, kind="stable")
+    return row[by_row], owner[by_row]
 
 
 def _tiles(points: np.ndarray, references: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Give squared distances block by block: first row, and shape (block, m)."""
     from scipy.spatial.distance import cdist
 
-    n_together = max(TILE_CELLS // len(references), 1)
+    n_together = max(CELLS_TOGETHER // len(references), 1)
     for first in range(0, len(points), n_together):
         # differences first, then squares: the expanded norm formula loses small distances
         yield first, cdist(points[first : first + n_together], references, "sqeuclidean")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.schema import ColumnKind, TableSchema
+from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,7 @@ class RecordEncoder:
     @property
     def n_dimensions(self) -> int:
         """Number of coordinates of an encoded row."""
-        return sum(
-            len(column.levels or ()) if isinstance(column.dtype, pd.CategoricalDtype) else 1
-            for column in self.schema.columns
-        )
+        return sum(_n_coordinates(column) for column in self.schema.columns)
 
     def encode(self, table: pd.DataFrame) -> np.ndarray:
         """Give the points of rows.
@@ -78,9 +75,12 @@ class RecordEncoder:
         for column in self.schema.columns:
             if isinstance(column.dtype, pd.CategoricalDtype):
                 codes = _level_codes(table, column.name, self.schema)
-                # a mismatch moves two coordinates by sqrt(1/2): 1 in squared distance
-                points[np.arange(len(table)), at + codes] = np.sqrt(0.5)
-                at += len(column.levels or ())
+                if _n_coordinates(column) == 1:
+                    points[:, at] = codes
+                else:
+                    # a mismatch moves two coordinates by sqrt(1/2): 1 in squared distance
+                    points[np.arange(len(table)), at + codes] = np.sqrt(0.5)
+                at += _n_coordinates(column)
                 continue
             values = _numbers(table, column.name, self.schema)
             if column.name in self.scales:
@@ -90,20 +90,10 @@ class RecordEncoder:
         return points
 
 
-def exact_keys(points: np.ndarray) -> pd.Index:
-    """Give one hashable key per row: equal keys mean equal rows, bit by bit.
-
-    Parameters
-    ----------
-    points : ndarray of float64, shape (n, p)
-
-    Returns
-    -------
-    Index of bytes, shape (n,)
-    """
-    solid = np.ascontiguousarray(points + 0.0)  # -0.0 becomes 0.0
-    rows = solid.view(f"V{8 * points.shape[1]}").ravel()
-    return pd.Index(pd.Series([row.tobytes() for row in rows], dtype=object))
+def _n_coordinates(column: ColumnSchema) -> int:
+    """Give 1 for a number and for two levels (0 and 1), else one for each level."""
+    n_levels = len(column.levels or ())
+    return n_levels if isinstance(column.dtype, pd.CategoricalDtype) and n_levels > 2 else 1
 
 
 def _number_names(schema: TableSchema) -> list[str]:

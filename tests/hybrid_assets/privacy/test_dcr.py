@@ -160,8 +160,10 @@ def test_ties_are_split_among_all_owners(width):
     def points(*values):
         return np.column_stack([values, *[[0.0] * len(values)] * (width - 1)]).astype(float)
 
-    rows, owners = nearest_pairs(points(1, 9), points(0, 2, 10))
-    assert sorted(zip(rows.tolist(), owners.tolist(), strict=True)) == [(0, 0), (0, 1), (1, 2)]
+    found = nearest_pairs(points(1, 9), points(0, 2, 10))
+    pairs = zip(found.rows.tolist(), found.owners.tolist(), strict=True)
+    assert sorted(pairs) == [(0, 0), (0, 1), (1, 2)]
+    assert found.distances.tolist() == [1.0, 1.0]
     # 1 is as near to 0 (one of training) as to 2 (two of training, one of the holdout)
     share = dcr_share(points(1, 9), train=points(0, 2, 2), holdout=points(2, 10))
     assert share.value == pytest.approx((3 / 4 + 0) / 2)
