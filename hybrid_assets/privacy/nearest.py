@@ -161,8 +161,8 @@ def _nearest(points: np.ndarray, references: np.ndarray, n_sought: int) -> Neare
     limit = np.repeat(least * (1 + TIE_TOLERANCE) ** 2, np.diff(starts, append=len(rows)))
     kept = squares <= limit
     rows, owners = np.append(rows[kept], equal), np.append(owners[kept], copied[equal])
-    by_row = np.argsort(rows, kind="stable")
-    return NearestPairs(distances, rows[by_row], owners[by_row])
+    order = np.lexsort((owners, rows))
+    return NearestPairs(distances, rows[order], owners[order])
 
 
 def _squared_distances(

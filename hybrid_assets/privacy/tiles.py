@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TILE_REFERENCES, TILE_POINTS, SLAB_POINTS = 512, 128, 4096  # a tile of 256 KB stays in the cache
+TILE_REFERENCES, TILE_POINTS, SLAB_POINTS = 512, 256, 4096  # a tile of 512 KB stays in the cache
 FLOAT32_UNIT = 2.0**-24
 UNDERFLOW = 1e-35  # more than p products of numbers below 1 can lose in float32
 
@@ -58,15 +58,18 @@ def certified_pairs(points: np.ndarray, references: np.ndarray) -> tuple[np.ndar
     rows, candidates : ndarray of int64, shape (n_pairs,)
         Positions in `points`, in increasing order, and in `references`.
     """
-    centre = references.mean(axis=0)
+    from threadpoolctl import threadpool_limits
+
+    centre = np.median(references, axis=0)  # an outlier must not move it
     x, y = points - centre, references - centre
     reach = np.sqrt(max(_squares(x).max(), _squares(y).max())) or 1.0
     tiled = _tiled(y / reach)
     rows, candidates = [], []
-    for first in range(0, len(x), SLAB_POINTS):
-        row, candidate = _slab_pairs(x[first : first + SLAB_POINTS] / reach, tiled)
-        rows.append(first + row)
-        candidates.append(candidate)
+    with threadpool_limits(1, "blas"):  # tiles are too small to be worth a second thread
+        for first in range(0, len(x), SLAB_POINTS):
+            row, candidate = _slab_pairs(x[first : first + SLAB_POINTS] / reach, tiled)
+            rows.append(first + row)
+            candidates.append(candidate)
     return np.concatenate(rows), np.concatenate(candidates)
 
 
@@ -87,11 +90,9 @@ def _tiled(y: np.ndarray) -> _Tiled:
 def _slab_pairs(x: np.ndarray, tiled: _Tiled) -> tuple[np.ndarray, np.ndarray]:
     factors = np.column_stack([-2 * x, np.ones(len(x))]).astype(np.float32)
     least = _tile_minima(factors, tiled)
-    best = least.argmin(axis=0)
-    slack = 2 * tiled.gamma * _squares(x) + 4 * tiled.gamma * tiled.largest[best] + UNDERFLOW
-    limit = np.nextafter(
-        (least[best, np.arange(len(x))] + slack).astype(np.float32), np.float32(np.inf)
-    )
+    upper = (least + 4 * tiled.gamma * tiled.largest[:, None]).min(axis=0)
+    limit = upper + 2 * tiled.gamma * _squares(x) + UNDERFLOW
+    limit = np.nextafter(limit.astype(np.float32), np.float32(np.inf))
     rows, candidates = [], []
     for number in np.flatnonzero((least <= limit).any(axis=1)):
         near = np.flatnonzero(least[number] <= limit)
