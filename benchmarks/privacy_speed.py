@@ -100,10 +100,11 @@ def searched_by_sdmetrics(
     """Compute distances as sdmetrics' DCR metrics do."""
     from sdmetrics.single_table.privacy.dcr_utils import calculate_dcr
 
-    kinds = {c.name: {"sdtype": "numerical" if c.levels is None else "categorical"}
-             for c in schema.columns}
-    return calculate_dcr(dataset=rows, reference_dataset=references,
-                         metadata={"columns": kinds})
+    kinds = {
+        c.name: {"sdtype": "numerical" if c.levels is None else "categorical"}
+        for c in schema.columns
+    }
+    return calculate_dcr(dataset=rows, reference_dataset=references, metadata={"columns": kinds})
 
 
 def contest(contender: str, n_rows: int, n_references: int, *kinds: int) -> None:
@@ -147,8 +148,11 @@ def main() -> None:
         return
     packages = ("sdmetrics", "faiss-cpu", "numpy", "scipy")
     print(", ".join(f"{p} {version(p)}" for p in packages), platform.processor())
-    print("| contender | rows x references | numbers/binary/levels | encoded | CPU s | ns/pair "
-          "| peak MB |\n|---|---|---|---|---|---|---|", flush=True)
+    print(
+        "| contender | rows x references | numbers/binary/levels | encoded | CPU s | ns/pair "
+        "| peak MB |\n|---|---|---|---|---|---|---|",
+        flush=True,
+    )
     for case in CASES + (LARGEST if chosen.largest else []):
         subprocess.run([sys.executable, __file__, "--case", *map(str, case)], check=True)
 

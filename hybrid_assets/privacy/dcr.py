@@ -168,7 +168,10 @@ def evaluate_dcr(
     encoder = RecordEncoder.fit(train, schema)
     points, people, unseen = (encoder.encode(table) for table in (synthetic, train, holdout))
     found = _Owners.of(points, people, unseen)
-    to_train, to_holdout = found.train.distances[found.row_of], found.holdout.distances[found.row_of]
+    to_train, to_holdout = (
+        found.train.distances[found.row_of],
+        found.holdout.distances[found.row_of],
+    )
     between = nearest_distances(unseen, people)
     return DcrEvaluation(
         synthetic_to_train=DistanceQuantiles.of(to_train),

@@ -13,7 +13,7 @@ from hybrid_assets.privacy.tiles import certified_pairs
 
 MAX_TREE_DIMENSIONS, MAX_TREE_NUMBERS = 12, 8
 TIE_TOLERANCE = 1e-9  # relative: the same difference, rounded at two places
-ROWS_TOGETHER = 8192
+ROWS_TOGETHER, MAX_CACHED_REFERENCES = 8192, 16_384
 CELLS_TOGETHER = 4_000_000  # 32 MB of float64
 
 
@@ -185,8 +185,8 @@ def _pairs_by_tree(
     from scipy.spatial import KDTree
 
     tree = KDTree(references, leafsize=32)
-    walk = KDTree(points, leafsize=32).indices if len(points) > ROWS_TOGETHER else None
-    order = np.arange(len(points)) if walk is None else np.asarray(walk)
+    is_cached = len(references) <= MAX_CACHED_REFERENCES
+    order = np.arange(len(points)) if is_cached else KDTree(points, leafsize=32).indices
     rows, owners = [], []
     for first in range(0, len(points), ROWS_TOGETHER):
         pending, k = order[first : first + ROWS_TOGETHER], n_sought

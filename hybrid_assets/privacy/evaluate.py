@@ -1,0 +1,135 @@
+"""Every attack on one synthetic table, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hybrid_assets.privacy.copying import (
+    continuous_names,
+    copied_cells,
+    copied_rows,
+    digit_precision,
+    digit_replay,
+    rare_levels_shown,
+)
+from hybrid_assets.privacy.dcr import DcrShare
+from hybrid_assets.privacy.inference import attribute_inference
+from hybrid_assets.privacy.linkage import linkability, singling_out
+from hybrid_assets.privacy.measure import Attack, Measure
+from hybrid_assets.privacy.membership import membership
+from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.privacy.spikes import spikes
+from hybrid_assets.privacy.verdict import Finding, Verdict, judge, overall
+from hybrid_assets.schema import TableSchema
+
+W, WAY = "W", "W, A, Y"
+
+
+@dataclass(frozen=True)
+class PrivacyEvaluation:
+    """Evidence about one synthetic table; it never says that a table is anonymous.
+
+    Attributes
+    ----------
+    findings : list of Finding
+    verdict : Verdict
+        The worst of them; never PASS with fewer unseen people than the policy asks for.
+    n_synthetic, n_members, n_holdout : int
+    policy : PrivacyPolicy
+    """
+
+    findings: list[Finding]
+    verdict: Verdict
+    n_synthetic: int
+    n_members: int
+    n_holdout: int
+    policy: PrivacyPolicy
+
+
+def evaluate_privacy(
+    attacked: Attacked,
+    *,
+    shares: Mapping[str, DcrShare],
+    policy: PrivacyPolicy,
+    rng: np.random.Generator,
+) -> PrivacyEvaluation:
+    """Make every attack on W and on (W, A, Y) and judge them together.
+
+    Parameters
+    ----------
+    attacked : Attacked
+        The table, members and people whom nothing was fitted to.
+    shares : mapping of str to DcrShare
+        By target, such as ``"W"``: see `evaluate_dcr`.
+    policy : PrivacyPolicy
+    rng : Generator
+        Draws the synthetic rows that descriptions are taken from.
+    """
+    measures: list[Measure] = []
+    for target, seen in ((W, attacked.covariates), (WAY, attacked)):
+        measures += [
+            copied_rows(seen, target, policy),
+            *membership(seen, target, policy),
+            spikes(seen, target, policy),
+            singling_out(seen, target, policy, rng),
+        ]
+    measures.append(linkability(attacked, WAY, policy))
+    for name in continuous_names(attacked):
+        measures += [
+            digit_precision(attacked, name),
+            copied_cells(attacked, name, policy),
+            digit_replay(attacked, name, policy),
+        ]
+    measures += [attribute_inference(attacked, n, policy) for n in attacked.schema.names]
+    measures += rare_levels_shown(attacked, policy)
+    measures += [share_measure(share, target, policy) for target, share in shares.items()]
+    findings = judge(measures, policy)
+    n_holdout = len(attacked.people) - attacked.n_members
+    verdict = overall(findings)
+    if verdict is Verdict.PASS and n_holdout < policy.min_holdout:
+        verdict = Verdict.INCONCLUSIVE
+    return PrivacyEvaluation(
+        findings, verdict, len(attacked.synthetic), attacked.n_members, n_holdout, policy
+    )
+
+
+def share_measure(share: DcrShare, target: str, policy: PrivacyPolicy) -> Measure:
+    """Ask for a look where the DCR share is off on either side; it never fails a table."""
+    return Measure(
+        attack=Attack.DCR_SHARE,
+        target=target,
+        statistic="share of rows nearer to training",
+        value=share.value,
+        reference=share.expected,
+        ci_low=share.ci_low,
+        ci_high=share.ci_high,
+        p_value=None,
+        is_within_limit=abs(share.z) <= policy.max_dcr_share_z,
+        is_suspicious=True,
+    )
+
+
+def risk_table(evaluation: PrivacyEvaluation) -> pd.DataFrame:
+    """Give one row for each finding, the gravest first: aggregates only."""
+    order = list(Verdict)
+    rows = [
+        {
+            "attack": f.measure.attack.value,
+            "target": f.measure.target,
+            "statistic": f.measure.statistic,
+            "value": f.measure.value,
+            "ci_low": f.measure.ci_low,
+            "ci_high": f.measure.ci_high,
+            "holdout_value": f.measure.reference,
+            "p_adjusted": f.p_adjusted,
+            "verdict": f.verdict.value,
+            "advice": f.advice,
+        }
+        for f in sorted(evaluation.findings, key=lambda f: order.index(f.verdict))
+    ]
+    return pd.DataFrame(rows).astype({"p_adjusted": float})

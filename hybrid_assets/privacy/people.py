@@ -1,0 +1,97 @@
+"""Members and non-members side by side, as an attacker is given them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from hybrid_assets.errors import EvaluationError
+from hybrid_assets.privacy.records import RecordEncoder
+from hybrid_assets.schema import TableSchema
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attacked:
+    """A synthetic table, and people of whom an attacker asks who was in training.
+
+    Attributes
+    ----------
+    synthetic : DataFrame of shape (n_syn, p)
+    people : DataFrame of shape (N, p)
+        Members first. Both are rounded to the declared digits: a rounded copy
+        is a copy.
+    n_members : int
+    schema : TableSchema
+    n_beyond : dict of str to int
+        Cells that had more digits than their column declares, where it does.
+    """
+
+    synthetic: pd.DataFrame
+    people: pd.DataFrame
+    n_members: int
+    schema: TableSchema
+    n_beyond: dict[str, int]
+
+    @classmethod
+    def of(
+        cls,
+        synthetic: pd.DataFrame,
+        train: pd.DataFrame,
+        holdout: pd.DataFrame,
+        schema: TableSchema,
+    ) -> Attacked:
+        """Put training and holdout people together.
+
+        Raises
+        ------
+        EvaluationError
+            If a table has too few rows to attack.
+        """
+        for name, table, least in (
+            ("synthetic", synthetic, 50),
+            ("training", train, 20),
+            ("holdout", holdout, 20),
+        ):
+            if len(table) < least:
+                raise EvaluationError(
+                    f"study {schema.study!r}: attacks need at least {least} {name} rows; "
+                    f"got {len(table)}"
+                )
+        names = schema.names
+        people = pd.concat([train[names], holdout[names]], ignore_index=True)
+        given = synthetic[names].reset_index(drop=True)
+        shown = schema.rounded(given)
+        n_beyond = {
+            column.name: int((given[column.name] != shown[column.name]).sum())
+            for column in schema.columns
+            if column.decimals is not None
+        }
+        return cls(shown, schema.rounded(people), len(train), schema, n_beyond)
+
+    @cached_property
+    def is_member(self) -> np.ndarray:
+        """Who was in training, shape (N,)."""
+        return np.arange(len(self.people)) < self.n_members
+
+    def selected(self, names: list[str]) -> Attacked:
+        """Give the attacker fewer columns."""
+        schema = self.schema.select(names)
+        return replace(
+            self,
+            synthetic=self.synthetic[schema.names],
+            people=self.people[schema.names],
+            schema=schema,
+        )
+
+    @property
+    def covariates(self) -> Attacked:
+        """Give the attacker W only."""
+        return self.selected(self.schema.covariate_names)
+
+    def encoded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Give the points of people and of synthetic rows, shapes (N, d) and (n_syn, d)."""
+        encoder = RecordEncoder.fit(self.people, self.schema)
+        return encoder.encode(self.people), encoder.encode(self.synthetic)

@@ -1,0 +1,110 @@
+"""Near-copies of a few people: too few for any average to show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybrid_assets.privacy.measure import Attack, Measure
+from hybrid_assets.privacy.nearest import prefers_tree
+from hybrid_assets.privacy.neighbours import k_nearest, squared_blocks
+from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.policy import PrivacyPolicy
+
+N_NEIGHBOURS, SHRINKAGE, MIN_TOP, SMALLEST_CHANCE = 5, 4.0, 10, 1e-3
+BEYOND_DOUBT = 1e-20  # repeated digits crowd rows more than a Poisson law allows
+
+
+@dataclass(frozen=True, eq=False)
+class Crowding:
+    """Synthetic rows about each person.
+
+    Attributes
+    ----------
+    n_near : ndarray of int64, shape (N,)
+        Within a quarter of the distance to the fifth other person.
+    expected : ndarray of float64, shape (N,)
+        What the rows within the whole distance promise.
+    log_tail : ndarray of float64, shape (N,)
+        Log of the Poisson probability of so many or more.
+    """
+
+    n_near: np.ndarray
+    expected: np.ndarray
+    log_tail: np.ndarray
+
+
+def crowding(people: np.ndarray, synthetic: np.ndarray, is_member: np.ndarray) -> Crowding:
+    """Count rows about people, and what non-members' surroundings lead one to expect.
+
+    Parameters
+    ----------
+    people, synthetic : ndarray of float64, shape (N, p) and (n_syn, p)
+    is_member : ndarray of bool, shape (N,)
+    """
+    from scipy.stats import poisson
+
+    reach = k_nearest(people, people, N_NEIGHBOURS + 1)[0][:, -1]
+    around = _n_within(people, synthetic, reach)
+    near = _n_within(people, synthetic, reach / SHRINKAGE)
+    alone = reach > 0  # where five others are alike there is no nearer
+    others = alone & ~is_member
+    share = (near[others].sum() + 1.0) / (around[others].sum() + SHRINKAGE)
+    expected = around * share
+    log_tail = np.where(alone, poisson.logsf(near - 1, expected), 0.0)
+    return Crowding(near, expected, log_tail)
+
+
+def spikes(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
+    """Ask whether the most crowded people are members more often than chance allows.
+
+    As many are looked at as it takes for "all are members" to be rare: ten
+    where half of the people are members, more where most are.
+    """
+    from scipy.stats import binomtest, hypergeom
+
+    people, synthetic = attacked.encoded()
+    found = crowding(people, synthetic, attacked.is_member)
+    n_people, n = len(people), attacked.n_members
+    n_top = max(MIN_TOP, int(np.ceil(np.log(SMALLEST_CHANCE) / np.log(n / n_people))))
+    n_top = min(n_top, n_people)
+    # members last among equals: a tie is broken in favour of the table
+    top = np.lexsort((attacked.is_member, found.log_tail))[:n_top]
+    n_top_members = int(attacked.is_member[top].sum())
+    law = hypergeom(n_people, n, n_top)
+    p_value = float(law.sf(n_top_members - 1))
+    interval = binomtest(n_top_members, n_top).proportion_ci()
+    return Measure(
+        attack=Attack.SPIKES,
+        target=target,
+        statistic=f"members among the {n_top} most crowded people",
+        value=float(n_top_members),
+        reference=float(law.mean()),
+        ci_low=n_top * float(interval.low),
+        ci_high=n_top * float(interval.high),
+        p_value=p_value,
+        is_within_limit=p_value >= policy.significance and not _only_members(found, attacked),
+        is_suspicious=True,
+        own_significance=policy.spike_significance,
+    )
+
+
+def _only_members(found: Crowding, attacked: Attacked) -> bool:
+    """Whether some members, and no others, are crowded beyond all doubt.
+
+    Where most people are members, a few crowded ones cannot enrich any list.
+    """
+    is_crowded = found.log_tail < np.log(BEYOND_DOUBT)
+    return bool(is_crowded.any() and not is_crowded[~attacked.is_member].any())
+
+
+def _n_within(people: np.ndarray, synthetic: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    if prefers_tree(synthetic):
+        from scipy.spatial import KDTree
+
+        tree = KDTree(synthetic)
+        return np.asarray(tree.query_ball_point(people, radius, return_length=True))
+    squares = (radius**2).astype(np.float32)
+    blocks = squared_blocks(people, synthetic)
+    return np.concatenate([(block <= squares[rows, None]).sum(axis=1) for rows, block in blocks])
