@@ -4,6 +4,7 @@ from itertools import product
 from typing import Final, Literal
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
@@ -17,6 +18,15 @@ from dagster_project.assets.effect_diagnosis import (
     shown_measures,
 )
 from dagster_project.display import small_table
+from dagster_project.privacy_results import (
+    CHECK,
+    CHECK_MEANING,
+    EVALUATIONS,
+    RISK_COMMENTS,
+    risk_metadata,
+    risk_rows,
+    verdict_check,
+)
 from dagster_project.truth_columns import PROPENSITY
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
 from hybrid_assets.errors import EstimationError
@@ -33,6 +43,9 @@ from hybrid_assets.fidelity import (
 )
 from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
+from hybrid_assets.privacy.evaluate import WAY, PrivacyEvaluation, W, evaluate_privacy
+from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.study import Gates
@@ -72,21 +85,29 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         blocking=False,
     )
 
+    verdict = make.check(privacy_asset, CHECK, CHECK_MEANING, blocking=False)
+
     @make.asset(
         privacy_asset,
         deps=["splits", *tables],
         kinds={"duckdb"},
         privacy="derived",
-        checks=[copies, share],
+        checks=[copies, share, verdict],
     )
     def privacy_evaluation(run: AssetRun) -> AssetResult:
-        """Distance to the closest record, with what unseen people would give beside it."""
+        """Distances and attacks, each with what unseen people would give beside it."""
         found = _distances(run)
+        risks = _risks(run, found)
         return run.record_table(
-            _distance_rows(found),
-            files={"distances.json": DCR_EVALUATIONS.dump_json(found)},
+            pd.concat([_distance_rows(found), risk_rows(risks, HYBRID)], ignore_index=True),
+            files={
+                "distances.json": DCR_EVALUATIONS.dump_json(found),
+                "privacy.json": EVALUATIONS.dump_json(risks),
+            },
             drawn=dcr_box_plot(found),
-            checks=_privacy_checks(found[HYBRID_W], run.study.gates),
+            comments=RISK_COMMENTS,
+            metadata=risk_metadata(risks),
+            checks=[*_privacy_checks(found[HYBRID_W], run.study.gates), verdict_check(risks)],
         )
 
     @make.asset(
@@ -151,6 +172,19 @@ def _distances(run: AssetRun) -> dict[str, DcrEvaluation]:
     }
 
 
+def _risks(run: AssetRun, found: dict[str, DcrEvaluation]) -> PrivacyEvaluation:
+    """Attack the hybrid table, digits as they stand."""
+    schema = run.schema()
+    attacked = Attacked.of(
+        run.canonical(f"{run.generator}/hybrid_triplets", schema),
+        run.part("train", schema),
+        run.part("holdout", schema),
+        schema,
+    )
+    shares = {W: found[HYBRID_W].share, WAY: found[HYBRID].share}
+    return evaluate_privacy(attacked, shares=shares, policy=PrivacyPolicy(), rng=run.rng)
+
+
 def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:
     flat = pd.json_normalize(DCR_EVALUATIONS.dump_python(found), sep=".").T[0]
     parts = [str(name).split(".", 1) for name in flat.index]
@@ -159,6 +193,8 @@ def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:
             "table_kind": [kind for kind, _ in parts],
             "measure": [measure for _, measure in parts],
             "value": flat.to_numpy(dtype=float),
+            **dict.fromkeys(["ci_low", "ci_high", "holdout_value", "p_adjusted"], np.nan),
+            **dict.fromkeys(["verdict", "advice"], ""),
         }
     )
 

@@ -10,7 +10,7 @@ HASH_SHIFT = np.uint64(29)
 
 
 def row_groups(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the distinct rows in order of first appearance.
+    """Give equal rows the same number, in order of first appearance.
 
     Parameters
     ----------

@@ -25,7 +25,6 @@ from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import spikes
 from hybrid_assets.privacy.verdict import Finding, Verdict, judge, overall
-from hybrid_assets.schema import TableSchema
 
 W, WAY = "W", "W, A, Y"
 
@@ -79,11 +78,14 @@ def evaluate_privacy(
             singling_out(seen, target, policy, rng),
         ]
     measures.append(linkability(attacked, WAY, policy))
-    for name in continuous_names(attacked):
+    names = continuous_names(attacked)
+    if len(names) > 1:
+        measures.append(digit_replay(attacked, names, policy))
+    for name in names:
         measures += [
             digit_precision(attacked, name),
             copied_cells(attacked, name, policy),
-            digit_replay(attacked, name, policy),
+            digit_replay(attacked, [name], policy),
         ]
     measures += [attribute_inference(attacked, n, policy) for n in attacked.schema.names]
     measures += rare_levels_shown(attacked, policy)

@@ -31,7 +31,10 @@ def attribute_inference(attacked: Attacked, target: str, policy: PrivacyPolicy) 
     guessed to be above the people's median or not; the AUC of several levels
     is averaged over them, by frequency.
     """
-    people, synthetic = attacked.selected(known_columns(attacked, target)).encoded()
+    known = known_columns(attacked, target)
+    if not known:
+        return _unanswered(target)
+    people, synthetic = attacked.selected(known).encoded()
     _, neighbours = k_nearest(people, synthetic, N_GUESSERS)
     truths, guesses = _questions(attacked, target)
     guessed = [values[neighbours].mean(axis=1) for values in guesses]
@@ -80,11 +83,11 @@ def _guessed(questions: list[tuple[np.ndarray, np.ndarray]]) -> Auc:
 
 
 def _unanswered(target: str) -> Measure:
-    """Give what nobody can guess: every level is too rare, or too common, to count people."""
+    """Say that nobody can guess: nothing is known, or each level is too rare or too common."""
     return Measure(
         attack=Attack.INFERENCE,
         target=target,
-        statistic=f"under {MIN_GROUP} people with or without each level",
+        statistic="nothing to guess from, or too few people to guess about",
         value=float("nan"),
         reference=float("nan"),
         ci_low=float("nan"),

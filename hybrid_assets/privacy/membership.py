@@ -1,4 +1,4 @@
-"""Membership inference: was this person in training?"""
+"""Membership inference: who was in training."""
 
 from __future__ import annotations
 

@@ -191,7 +191,8 @@ def _pairs_by_tree(
     for first in range(0, len(points), ROWS_TOGETHER):
         pending, k = order[first : first + ROWS_TOGETHER], n_sought
         while pending.size:
-            near, owner = tree.query(points[pending], k=np.arange(1, k + 1))
+            found = tree.query(points[pending], k=np.arange(1, k + 1))
+            near, owner = np.asarray(found[0]), np.asarray(found[1])
             # a tie as far as the last neighbour may go on beyond it; absent ones are infinitely far
             tied = near <= near[:, :1] * (1 + TIE_TOLERANCE)
             complete = ~tied[:, -1] | (k == 1)

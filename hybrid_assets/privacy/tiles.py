@@ -94,7 +94,7 @@ def _slab_pairs(x: np.ndarray, tiled: _Tiled) -> tuple[np.ndarray, np.ndarray]:
     limit = upper + 2 * tiled.gamma * _squares(x) + UNDERFLOW
     limit = np.nextafter(limit.astype(np.float32), np.float32(np.inf))
     rows, candidates = [], []
-    for number in np.flatnonzero((least <= limit).any(axis=1)):
+    for number in np.flatnonzero((least <= limit).any(axis=1)).tolist():
         near = np.flatnonzero(least[number] <= limit)
         reference, at = np.nonzero(tiled.tile(number) @ factors[near].T <= limit[near])
         rows.append(near[at])

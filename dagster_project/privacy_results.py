@@ -1,0 +1,66 @@
+"""The privacy evaluation as table rows, files, metadata and a check."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import TypeAdapter
+
+from dagster_project.display import small_table
+from hybrid_assets.privacy.evaluate import PrivacyEvaluation, risk_table
+from hybrid_assets.privacy.verdict import Verdict
+
+EVALUATIONS = TypeAdapter(PrivacyEvaluation)
+RISK_COMMENTS = {
+    "table_kind": "which synthetic table, and which of its columns",
+    "measure": "a distance, or an attack and its target",
+    "value": "what was measured",
+    "ci_low": "lower end of the 95 % interval",
+    "ci_high": "upper end of the 95 % interval",
+    "holdout_value": "what people give whom nothing was fitted to",
+    "p_adjusted": "family-wise (Holm) p-value of a leak beyond the fail limit",
+    "verdict": "PASS, REVIEW, INCONCLUSIVE or FAIL under the policy in privacy.json",
+    "advice": "what to do about it",
+}
+CHECK = "privacy_verdict"
+CHECK_MEANING = (
+    "No attack gives evidence that the hybrid table tells of training people what it does not "
+    "tell of others."
+)
+
+
+def risk_rows(evaluation: PrivacyEvaluation, table_kind: str) -> pd.DataFrame:
+    """Give one row for each finding, in the columns of `RISK_COMMENTS`."""
+    risks = risk_table(evaluation)
+    measure = risks["attack"] + ": " + risks["target"] + ", " + risks["statistic"]
+    rows = risks.assign(table_kind=table_kind, measure=measure)
+    return rows[list(RISK_COMMENTS)]
+
+
+def risk_metadata(evaluation: PrivacyEvaluation) -> dict[str, Any]:
+    """Show the verdict and the risk table under the asset."""
+    shown = risk_table(evaluation).drop(columns="statistic")
+    return {
+        "privacy_verdict": evaluation.verdict.value,
+        "privacy_policy": evaluation.policy.version,
+        "risks": small_table(shown),
+    }
+
+
+def verdict_check(evaluation: PrivacyEvaluation) -> dg.AssetCheckResult:
+    """Pass on PASS, warn on REVIEW and INCONCLUSIVE, fail on FAIL."""
+    verdict = evaluation.verdict
+    found = [f.verdict for f in evaluation.findings]
+    is_fail = verdict is Verdict.FAIL
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=verdict is Verdict.PASS,
+        severity=dg.AssetCheckSeverity.ERROR if is_fail else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "verdict": verdict.value,
+            **{f"n_{word.value.lower()}": found.count(word) for word in Verdict},
+            "n_holdout": evaluation.n_holdout,
+            "smallest_holdout": evaluation.policy.min_holdout,
+            "policy": evaluation.policy.version,
+        },
+    )
