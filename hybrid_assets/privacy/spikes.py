@@ -35,13 +35,15 @@ class Crowding:
     log_tail: np.ndarray
 
 
-def crowding(people: np.ndarray, synthetic: np.ndarray, is_member: np.ndarray) -> Crowding:
-    """Count rows about people, and what non-members' surroundings lead one to expect.
+def crowding(people: np.ndarray, synthetic: np.ndarray) -> Crowding:
+    """Count rows about people, and what all people's surroundings lead one to expect.
+
+    Members and others are treated alike, so that labels are exchangeable
+    where nothing leaks.
 
     Parameters
     ----------
     people, synthetic : ndarray of float64, shape (N, p) and (n_syn, p)
-    is_member : ndarray of bool, shape (N,)
     """
     from scipy.stats import poisson
 
@@ -49,8 +51,7 @@ def crowding(people: np.ndarray, synthetic: np.ndarray, is_member: np.ndarray) -
     around = _n_within(people, synthetic, reach)
     near = _n_within(people, synthetic, reach / SHRINKAGE)
     alone = reach > 0  # where five others are alike there is no nearer
-    others = alone & ~is_member
-    share = (near[others].sum() + 1.0) / (around[others].sum() + SHRINKAGE)
+    share = (near[alone].sum() + 1.0) / (around[alone].sum() + SHRINKAGE)
     expected = around * share
     log_tail = np.where(alone, poisson.logsf(near - 1, expected), 0.0)
     return Crowding(near, expected, log_tail)
@@ -65,7 +66,7 @@ def spikes(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
     from scipy.stats import binomtest, hypergeom
 
     people, synthetic = attacked.encoded()
-    found = crowding(people, synthetic, attacked.is_member)
+    found = crowding(people, synthetic)
     n_people, n = len(people), attacked.n_members
     n_top = max(MIN_TOP, int(np.ceil(np.log(SMALLEST_CHANCE) / np.log(n / n_people))))
     n_top = min(n_top, n_people)

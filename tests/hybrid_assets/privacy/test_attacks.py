@@ -167,7 +167,8 @@ def test_a_column_copied_for_members_only_is_inferred(target):
     nothing = attribute_inference(
         Attacked.of(draw(4000, 3), train, holdout, small_schema()), target, POLICY
     )
-    assert nothing.ci_low < 0 < nothing.ci_high
+    error = (nothing.ci_high - nothing.ci_low) / 2 / 1.959964
+    assert abs(nothing.value) < 3 * error
 
 
 def test_a_constant_column_cannot_be_inferred():
@@ -191,7 +192,7 @@ def test_linkage_attacks_see_copies_and_nothing_else():
 def test_crowding_by_hand():
     people = np.arange(40, dtype=float)[:, None]
     synthetic = np.concatenate([people + 0.1, np.full((30, 1), 7.2)])
-    found = crowding(people, synthetic, np.arange(40) < 20)
+    found = crowding(people, synthetic)
     # the fifth other person is 3 away inside, so a quarter is .75: one row, and 30 more at 7
     assert found.n_near[20:35].tolist() == [1] * 15
     assert found.n_near[7] == 31

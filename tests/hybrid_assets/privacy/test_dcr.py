@@ -220,3 +220,17 @@ def test_memorising_is_seen():
     share = dcr_share(near, train, holdout)
     assert share.value > 0.97
     assert share.z > 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_holdout", [40, 100, 250])
+def test_null_is_rejected_in_one_table_of_twenty(n_holdout):
+    """1000 tables know a rate of 5 % to .7 points; the holdout may be smaller or larger."""
+    rng = np.random.default_rng(15 + n_holdout)
+    z = [
+        dcr_share(
+            rng.normal(size=(500, 3)), rng.normal(size=(100, 3)), rng.normal(size=(n_holdout, 3))
+        ).z
+        for _ in range(1000)
+    ]
+    assert np.mean(np.abs(z) > 1.959964) == pytest.approx(0.05, abs=0.02)

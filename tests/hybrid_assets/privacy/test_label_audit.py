@@ -40,8 +40,8 @@ def test_a_table_of_the_rows_themselves_fails(schema, people):
 
 
 def test_a_memorising_forest_fails_and_small_models_do_not(schema, people, by_forest, by_logistic):
-    planted = plant_coin_flips(people(1000, 2), schema, np.random.default_rng(0))
-    rows = people(20_000, 4)
+    planted = plant_coin_flips(people(2000, 2), schema, np.random.default_rng(0))
+    rows = people(40_000, 4)
     for redraw, verdicts in ((by_forest, {"FAIL"}), (by_logistic, {"PASS"})):
         synthetic = redraw(rows, planted.table, schema, np.random.default_rng(1))
         found = audit_labels(synthetic, planted, schema, POLICY)
