@@ -6,8 +6,18 @@ import dagster as dg
 import pandas as pd
 from pydantic import TypeAdapter
 
+from dagster_project.asset_run import AssetRun
 from dagster_project.display import small_table
-from hybrid_assets.privacy.evaluate import PrivacyEvaluation, risk_table
+from hybrid_assets.privacy.dcr import DcrShare
+from hybrid_assets.privacy.evaluate import (
+    WAY,
+    PrivacyEvaluation,
+    W,
+    evaluate_privacy,
+    risk_table,
+)
+from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.verdict import Verdict
 
 EVALUATIONS = TypeAdapter(PrivacyEvaluation)
@@ -27,6 +37,19 @@ CHECK_MEANING = (
     "No attack gives evidence that the hybrid table tells of training people what it does not "
     "tell of others."
 )
+
+
+def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> PrivacyEvaluation:
+    """Attack a generator's hybrid table, digits as they stand."""
+    schema = run.schema()
+    attacked = Attacked.of(
+        run.canonical(f"{run.generator}/hybrid_triplets", schema),
+        run.part("train", schema),
+        run.part("holdout", schema),
+        schema,
+    )
+    shares = {W: covariates, WAY: rows}
+    return evaluate_privacy(attacked, shares=shares, policy=PrivacyPolicy(), rng=run.rng)
 
 
 def risk_rows(evaluation: PrivacyEvaluation, table_kind: str) -> pd.DataFrame:

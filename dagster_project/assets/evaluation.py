@@ -23,6 +23,7 @@ from dagster_project.privacy_results import (
     CHECK_MEANING,
     EVALUATIONS,
     RISK_COMMENTS,
+    attacked_hybrid,
     risk_metadata,
     risk_rows,
     verdict_check,
@@ -43,9 +44,6 @@ from hybrid_assets.fidelity import (
 )
 from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
-from hybrid_assets.privacy.evaluate import WAY, PrivacyEvaluation, W, evaluate_privacy
-from hybrid_assets.privacy.people import Attacked
-from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.study import Gates
@@ -97,7 +95,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distances and attacks, each with what unseen people would give beside it."""
         found = _distances(run)
-        risks = _risks(run, found)
+        risks = attacked_hybrid(run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share)
         return run.record_table(
             pd.concat([_distance_rows(found), risk_rows(risks, HYBRID)], ignore_index=True),
             files={
@@ -170,19 +168,6 @@ def _distances(run: AssetRun) -> dict[str, DcrEvaluation]:
         HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema),
         FULL: evaluate_dcr(tables[FULL], train, holdout, schema),
     }
-
-
-def _risks(run: AssetRun, found: dict[str, DcrEvaluation]) -> PrivacyEvaluation:
-    """Attack the hybrid table, digits as they stand."""
-    schema = run.schema()
-    attacked = Attacked.of(
-        run.canonical(f"{run.generator}/hybrid_triplets", schema),
-        run.part("train", schema),
-        run.part("holdout", schema),
-        schema,
-    )
-    shares = {W: found[HYBRID_W].share, WAY: found[HYBRID].share}
-    return evaluate_privacy(attacked, shares=shares, policy=PrivacyPolicy(), rng=run.rng)
 
 
 def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:

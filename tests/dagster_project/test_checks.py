@@ -85,6 +85,7 @@ def test_the_bootstrap_fails_the_copy_check_and_cart_does_not(
     found = outcomes(materialize(small_study()))
     assert not found["bootstrap/privacy_evaluation:copies"]
     assert found["cart/privacy_evaluation:copies"]
+    assert not found["bootstrap/privacy_evaluation:privacy_verdict"]
     assert found["cart/hybrid_triplets:effect_drift"]
     assert found["propensity_model:positivity"]
 

@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from dagster_project.privacy_results import (
+    EVALUATIONS,
+    RISK_COMMENTS,
+    risk_metadata,
+    risk_rows,
+    verdict_check,
+)
+from hybrid_assets.designs import DESIGNS
+from hybrid_assets.privacy.dcr import evaluate_dcr
+from hybrid_assets.privacy.evaluate import WAY, PrivacyEvaluation, evaluate_privacy
+from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.privacy.verdict import Verdict
+
+
+@pytest.fixture(scope="module")
+def leak() -> PrivacyEvaluation:
+    """Give the evaluation of training rows, released as they are."""
+    design = DESIGNS["paper1_trial"]
+    train, holdout, schema = design(200, 1), design(150, 2), design.schema()
+    shares = {WAY: evaluate_dcr(train, train, holdout, schema).share}
+    attacked = Attacked.of(train, train, holdout, schema)
+    return evaluate_privacy(
+        attacked, shares=shares, policy=PrivacyPolicy(), rng=np.random.default_rng(0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "passed", "severity"),
+    [
+        (Verdict.PASS, True, dg.AssetCheckSeverity.WARN),
+        (Verdict.REVIEW, False, dg.AssetCheckSeverity.WARN),
+        (Verdict.INCONCLUSIVE, False, dg.AssetCheckSeverity.WARN),
+        (Verdict.FAIL, False, dg.AssetCheckSeverity.ERROR),
+    ],
+)
+def test_only_a_fail_is_an_error(
+    leak: PrivacyEvaluation, verdict: Verdict, passed: bool, severity: dg.AssetCheckSeverity
+) -> None:
+    found = verdict_check(replace(leak, verdict=verdict))
+    assert (found.passed, found.severity) == (passed, severity)
+    assert found.metadata["n_fail"].value > 5
+    assert found.metadata["n_holdout"].value == 150
+
+
+def test_rows_and_metadata_hold_the_gravest_finding_first(leak: PrivacyEvaluation) -> None:
+    rows = risk_rows(leak, "hybrid")
+    assert list(rows.columns) == list(RISK_COMMENTS)
+    assert rows["verdict"].iloc[0] == "FAIL"
+    copies = rows[rows["measure"].str.startswith("exact copies: W, A, Y")].iloc[0]
+    assert (copies["value"], copies["holdout_value"]) == (1.0, 0.0)
+    shown = risk_metadata(leak)
+    assert shown["privacy_verdict"] == "FAIL"
+    assert "Do not release it." in shown["risks"].value
+
+
+def test_the_file_holds_aggregates_and_reads_back(leak: PrivacyEvaluation) -> None:
+    document = EVALUATIONS.dump_json(leak)
+    again = EVALUATIONS.validate_json(document)
+    assert again.verdict == leak.verdict
+    assert len(again.findings) == len(leak.findings)
+    assert len(document) < 700 * len(leak.findings) + 3000  # no list of people in it
