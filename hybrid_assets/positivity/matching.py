@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.privacy.nearest import NeighbourSearch, distinct_points
+from hybrid_assets.privacy.distinct import distinct_points
+from hybrid_assets.privacy.nearest import NeighbourSearch
 
 FIRST_NEIGHBOURS = 8
 MOST_NEIGHBOURS = 512  # once so many donors are used up, they are taken out of the search
