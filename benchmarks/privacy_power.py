@@ -67,7 +67,7 @@ def schema() -> TableSchema:
 
 def main() -> None:
     """Print one row for each leak and split."""
-    n_repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    n_repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     layout, draw = schema(), DESIGNS["paper1_trial"]
     print(f"{n_repeats} repeats, {N_ROWS} rows")
     print("| leak | members + others | FAIL | REVIEW | INCONCLUSIVE | PASS | what failed | CPU s |")
