@@ -62,7 +62,7 @@ class ModelStore:
         Parameters
         ----------
         write : callable
-            Takes an empty folder and fills it: safetensors, JSON, skops, text; any depth.
+            Takes an empty folder and fills it: safetensors, JSON, text; any depth.
 
         Raises
         ------
@@ -177,7 +177,7 @@ def _regular_files(folder: Path) -> dict[str, Path]:
             if _PICKLE_CARRIERS.intersection(path.name.lower().split(".")[1:]):
                 raise UnstorableModel(
                     f"model file {name!r} has a format that can carry a pickle, which runs code "
-                    "when it is read; save safetensors, JSON or skops"
+                    "when it is read; save safetensors or JSON"
                 )
             files[name] = path
     return files

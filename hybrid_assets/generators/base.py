@@ -48,7 +48,7 @@ class CovariateGenerator(Protocol):
         ...
 
     def to_files(self) -> dict[str, bytes]:
-        """Give the fitted model as named files (safetensors, JSON, skops; never pickle)."""
+        """Give the fitted model as named files (safetensors or JSON; never pickle)."""
         ...
 
     @classmethod
