@@ -3,7 +3,12 @@ import pandas as pd
 import pytest
 
 from hybrid_assets.errors import GeneratorError
-from hybrid_assets.language.serialization import read_rows, require_readable, written_values
+from hybrid_assets.language.serialization import (
+    number_format,
+    read_rows,
+    require_readable,
+    written_values,
+)
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 KINDS = {
@@ -110,3 +115,41 @@ def test_refuses_names_and_levels_that_text_cannot_tell_apart(other, level):
 
 def test_accepts_awkward_but_distinct_names(awkward_schema):
     require_readable(awkward_schema)
+
+
+def test_reads_back_fixed_widths(awkward_table, awkward_schema):
+    values = written_values(awkward_table, awkward_schema, fixed_width=True)
+    assert values["is"].str.fullmatch(r"[+-]\d{4}").all()
+    assert values["age (y.)"].str.fullmatch(r"[+-]\d\d\.\d").all()
+    texts = texts_of(values, np.random.default_rng(1))
+    read = read_rows(texts, awkward_schema, fixed_width=True)
+    pd.testing.assert_frame_equal(awkward_schema.canonical(read), awkward_table)
+
+
+@pytest.mark.parametrize(
+    ("details", "low", "high", "words"),
+    [
+        ({"minimum": -9.5, "maximum": 99.5, "decimals": 1}, -95, 995, {-0.04: "0.0", 7.5: "7.5"}),
+        ({"minimum": 0.125, "maximum": 0.375, "decimals": 2}, 12, 38, {0.125: "0.12"}),
+        ({"minimum": 0.1234564, "maximum": 0.1234566}, 123457, 123456, {0.1234564: "0.123456"}),
+        ({"minimum": 3, "maximum": 70, "decimals": 0}, 3, 70, {-1e-9: "0", 70.0: "70"}),
+    ],
+)
+def test_limits_are_those_of_the_schema(details, low, high, words):
+    column = schema_of(("x", ColumnKind.CONTINUOUS, details))["x"]
+    numbers = number_format(column)
+    assert (numbers.low, numbers.high) == (low, high)
+    assert {value: numbers.word(value) for value in words} == words
+    shown = [round(units / 10**numbers.decimals, numbers.decimals) for units in (low, high)]
+    assert not column.invalid(pd.Series(shown)).any() or low > high
+
+
+def test_integers_beyond_floats_keep_their_digits():
+    details = {"minimum": -(2**53), "maximum": 2**60}
+    numbers = number_format(schema_of(("x", ColumnKind.INTEGER, details))["x"])
+    assert (numbers.low, numbers.high, numbers.signed) == (-(2**53), 2**60, True)
+    assert numbers.word(np.int64(2**53 + 1)) == "9007199254740993"
+    fixed = number_format(schema_of(("x", ColumnKind.INTEGER, details))["x"], fixed_width=True)
+    assert fixed.word(-7) == "-0000000000000000007"
+    assert fixed.pattern.fullmatch("+1152921504606846976")
+    assert not fixed.pattern.fullmatch("-0000000000000000000")
