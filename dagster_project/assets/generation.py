@@ -144,6 +144,7 @@ def _yield(report: DrawReport) -> dict[str, object]:
         "rows_dropped": report.n_dropped,
         "valid_share": round(report.valid_share, 6),
         "violations_by_column": report.dropped_by_column,
+        "valid_mass_by_column": {c: round(mass, 6) for c, mass in report.valid_mass.items()},
     }
 
 

@@ -69,12 +69,16 @@ class DrawReport:
         Rows drawn in all, and dropped because they violate the schema.
     dropped_by_column : dict of str to int
         Violations per column (a row may count under several).
+    valid_mass : dict of str to float
+        Of a generator that cannot break the schema: how likely each column
+        would have been valid by itself.
     """
 
     n_rows: int
     n_drawn: int
     n_dropped: int
     dropped_by_column: dict[str, int] = field(default_factory=dict)
+    valid_mass: dict[str, float] = field(default_factory=dict)
 
     @property
     def valid_share(self) -> float:
@@ -181,4 +185,5 @@ def draw_valid(
         n_kept += int((~invalid).sum())
         kept.append(schema.rounded(schema.canonical(batch.loc[~invalid])))
     table = pd.concat(kept, ignore_index=True).iloc[:n_rows]
-    return table, DrawReport(n_rows, n_drawn, n_dropped, dict(by_column))
+    valid_mass = getattr(generator, "valid_mass_", {})
+    return table, DrawReport(n_rows, n_drawn, n_dropped, dict(by_column), valid_mass)

@@ -18,13 +18,15 @@ from hybrid_assets.generators.base import (
     require_complete,
     require_same_columns,
 )
+from hybrid_assets.language.conditions import Conditions, conditions_met
+from hybrid_assets.language.grammar import RowGrammar
 from hybrid_assets.language.model_files import (
     model_from_files,
     model_to_files,
     quiet_transformers,
 )
-from hybrid_assets.language.sampler import drawn_texts
-from hybrid_assets.language.serialization import read_rows, require_readable, written_values
+from hybrid_assets.language.sampler import RowSampler, SamplingMode
+from hybrid_assets.language.serialization import require_readable, written_values
 from hybrid_assets.language.tiny_model import write_tiny_model
 from hybrid_assets.language.tokenizer import compact_tokenizer, most_tokens
 from hybrid_assets.language.training import FineTunedModel, TrainingPlan, fine_tuned
@@ -52,6 +54,8 @@ class LlmSettings(GeneratorSettings):
     temperature : float
         Divides the logits when sampling. Below 1 it shrinks standard
         deviations: 0.7 gave .87 where the seed had 1.
+    sampling : {"exact", "masked"}
+        See `language.sampler.RowSampler`.
     """
 
     kind: Literal["llm"] = "llm"
@@ -60,6 +64,7 @@ class LlmSettings(GeneratorSettings):
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
     temperature: float = Field(default=1.0, gt=0)
+    sampling: SamplingMode = "exact"
 
 
 class LlmGenerator:
@@ -67,8 +72,13 @@ class LlmGenerator:
 
     Columns come in a new random order each time a row is learned, so every
     column can be the first one drawn. Numbers are written with their declared
-    decimals. What is drawn is read strictly; a text that is not exactly a row
-    becomes a row of missing values, for `draw_valid` to drop and count.
+    decimals. Only valid rows are drawn.
+
+    Attributes
+    ----------
+    valid_mass_ : dict of str to float
+        Of the last `sample`: the probability that the model, left alone,
+        gives a column a valid value.
     """
 
     settings_class: ClassVar[type[GeneratorSettings]] = LlmSettings
@@ -76,6 +86,7 @@ class LlmGenerator:
     def __init__(self, settings: LlmSettings) -> None:
         self.settings = settings
         self.learning_curve_: pd.DataFrame | None = None
+        self.valid_mass_: dict[str, float] = {}
 
     def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
         """Fine-tune on a canonical, complete, rounded table.
@@ -98,20 +109,43 @@ class LlmGenerator:
         self.learning_curve_ = fitted.learning_curve
         return self
 
-    def sample(self, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-        """Draw `n_rows` texts and read them; unreadable ones are rows of missing values."""
+    def sample(
+        self, n_rows: int, rng: np.random.Generator, given: Conditions | None = None
+    ) -> pd.DataFrame:
+        """Draw `n_rows` valid rows.
+
+        Parameters
+        ----------
+        n_rows : int
+            How many.
+        rng : Generator
+            Source of all draws.
+        given : mapping or DataFrame of shape (n_rows, n_known), optional
+            What is known: values or ranges of columns for all rows,
+            ``{"sex": "male", "age": ">= 40"}``; or columns row by row, where
+            missing cells are drawn too.
+
+        Raises
+        ------
+        GeneratorError
+            If `given` names unknown columns or impossible values.
+        YieldTooLow
+            If the model almost never gives valid rows.
+        """
         import torch
 
+        known = conditions_met(given, self.schema_, n_rows)
         with quiet_transformers(), one_torch_thread(), torch.inference_mode():
-            texts = drawn_texts(
+            grammar = RowGrammar(self.schema_, self.tokenizer_)
+            sampler = RowSampler(
                 self.model_,
-                self.tokenizer_,
-                n_rows,
-                max_tokens=self.max_tokens_,
+                grammar,
+                mode=self.settings.sampling,
                 temperature=self.settings.temperature,
-                random=torch.Generator().manual_seed(drawn_seed(rng)),
             )
-        return read_rows(texts, self.schema_)
+            drawn = sampler.sample(known, rng)
+        self.valid_mass_ = drawn.valid_mass
+        return drawn.table
 
     def to_files(self) -> dict[str, bytes]:
         """Give the model and its tokenizer in the layout of `transformers`."""

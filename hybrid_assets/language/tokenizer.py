@@ -7,25 +7,23 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hybrid_assets.language.serialization import start_of
-from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
+from hybrid_assets.schema import TableSchema
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 END, UNKNOWN = "<end>", "<unknown>"
-DIGITS = "0123456789"
+DIGITS, SIGNS = "0123456789", ("", "+", "-")
 MOST_DIGITS = 400  # more than the longest float64 has
 
 
 def compact_tokenizer(schema: TableSchema) -> PreTrainedTokenizerFast:
     """Build a tokenizer for the texts of `serialization` and no other.
 
-    ``"sex is male, age is 37.5"`` becomes ``, sex is male|, age is 3|7.|5``.
-    A level, and the first digit of a number with its sign, is one token
-    together with the name of its column: the model need not find out which
-    column a value belongs to before it can learn how columns depend on each
-    other. Only names and levels of the schema, never a number of the table,
-    enter the vocabulary.
+    ``"sex is male, age is +37.5"`` becomes ``, sex is |male|, age is |+3|7.|5``:
+    a name with the words around it is one token, and so are a level, a sign
+    with its digit, and a digit with the point after it. Only names and levels
+    of the schema, never a number of the table, enter the vocabulary.
 
     Returns
     -------
@@ -78,23 +76,12 @@ def most_tokens(values: pd.DataFrame, tokenizer: PreTrainedTokenizerBase) -> int
 
 
 def _vocabulary(schema: TableSchema) -> list[str]:
-    values = [
-        f", {start_of(column.name)} {word}"
-        for column in schema.columns
-        for word in _first_words(column)
+    names = [f", {start_of(column.name)} " for column in schema.columns]
+    numbers = [f"{sign}{digit}{point}" for point in ("", ".") for sign in SIGNS for digit in DIGITS]
+    levels = [
+        str(level) for column in schema.columns for level in column.levels or () if str(level)
     ]
-    words = [END, UNKNOWN, *DIGITS, *(f"{digit}." for digit in DIGITS), *values]
-    return list(dict.fromkeys(words))
-
-
-def _first_words(column: ColumnSchema) -> list[str]:
-    """Give the levels of a column, or the first digits of its numbers with sign and point."""
-    if column.kind is ColumnKind.BINARY:
-        return ["0", "1"]
-    if column.is_discrete_set:
-        return [str(level) for level in column.levels or ()]
-    points = ("", ".") if column.kind is ColumnKind.CONTINUOUS else ("",)
-    return [f"{sign}{digit}{point}" for sign in ("", "-") for digit in DIGITS for point in points]
+    return list(dict.fromkeys([END, UNKNOWN, *"-+.", *numbers, *names, *levels]))
 
 
 def _escaped(text: str) -> str:

@@ -1,10 +1,14 @@
 """Small tables, and language models small enough to train in a test."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from hybrid_assets.randomness import one_torch_thread
+from hybrid_assets.language.model_files import quiet_transformers
+from hybrid_assets.language.tokenizer import compact_tokenizer
+from hybrid_assets.randomness import borrowed_random_state, one_torch_thread
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 
@@ -47,3 +51,90 @@ def awkward_table(awkward_schema: TableSchema) -> pd.DataFrame:
         }
     )
     return awkward_schema.canonical(table)
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A model, its tokenizer, and what a test must know of its tokens."""
+
+    model: object
+    tokenizer: object
+    has_commas: bool
+
+    def name_token(self, name, *, at_start):
+        """Give the first token of a name that follows a comma."""
+        text = f"0, {name} is 0" if self.has_commas else f"{name} is 0"
+        tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens[2] if self.has_commas else tokens[0]
+
+    def spans(self, text, encoded):
+        """Give the letters of each token."""
+        if self.has_commas:
+            return encoded["offset_mapping"]
+        words = self.tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+        assert "".join(words) == f", {text}"
+        ends = np.cumsum([len(word) for word in words]) - 2
+        return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def small_gpt2(tokenizer, n_positions, seed):
+    """Build an untrained GPT-2, its logits tilted so that rows are not hopeless."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=n_positions,
+        n_embd=32,
+        n_layer=2,
+        n_head=2,
+        initializer_range=0.15,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with borrowed_random_state(seed), quiet_transformers():
+        return GPT2LMHeadModel(config).eval()
+
+
+@pytest.fixture
+def compact_model():
+    def build(schema, seed=1):
+        tokenizer = compact_tokenizer(schema)
+        return LanguageModel(small_gpt2(tokenizer, 64, seed), tokenizer, has_commas=False)
+
+    return build
+
+
+@pytest.fixture
+def byte_pair_model():
+    """A GPT-2 with byte pairs learned from a few rows: names, numbers and brackets in pieces."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    def build(schema, seed=1, n_tokens=300):
+        rng = np.random.default_rng(5)
+        words = {
+            c.name: [str(level) for level in c.levels or range(0, 120, 7)] for c in schema.columns
+        }
+        texts = [
+            ", ".join(f"{name} is {rng.choice(words[name])}" for name in rng.permutation(list(words)))
+            for _ in range(300)
+        ]
+        bpe = Tokenizer(models.BPE())
+        bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        bpe.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=n_tokens,
+            special_tokens=["<|endoftext|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        )
+        bpe.train_from_iterator(texts, trainer)
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=bpe, eos_token="<|endoftext|>", bos_token="<|endoftext|>"
+        )
+        return LanguageModel(small_gpt2(tokenizer, 128, seed), tokenizer, has_commas=True)
+
+    return build

@@ -1,0 +1,249 @@
+"""Which token sequences are values of a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hybrid_assets.language.serialization import NumberFormat
+
+DIGITS = "0123456789"
+Branch = tuple[int, int, int, int, bool]
+NumberState = str | frozenset[Branch]
+BEFORE, SIGN = "before the word", "before the sign"
+
+
+@dataclass
+class Node:
+    """A state of an automaton.
+
+    Attributes
+    ----------
+    tokens, children : ndarray of int, shape (n_tokens,)
+        Tokens allowed next, and the state each leads to.
+    may_end : bool
+        Whether the value may be complete here.
+    """
+
+    tokens: np.ndarray
+    children: np.ndarray
+    may_end: bool
+
+
+class LevelTrie:
+    """The levels of a column, each as the one token sequence that training saw.
+
+    Parameters
+    ----------
+    sequences : mapping of str to sequence of int
+        Tokens by level, no two the same.
+    """
+
+    def __init__(self, sequences: Mapping[str, Sequence[int]]) -> None:
+        edges: list[dict[int, int]] = [{}]
+        self._word_at: dict[int, str] = {}
+        for word, tokens in sequences.items():
+            state = 0
+            for token in tokens:
+                if token not in edges[state]:
+                    edges[state][token] = len(edges)
+                    edges.append({})
+                state = edges[state][token]
+            self._word_at[state] = word
+        self._nodes = [
+            _node(branches, state in self._word_at) for state, branches in enumerate(edges)
+        ]
+        self.most_tokens = max(map(len, sequences.values()))
+
+    def node(self, state: int) -> Node:
+        """Give a state; 0 is the first."""
+        return self._nodes[state]
+
+    def word(self, state: int) -> str:
+        """Give the level that ends in a state."""
+        return self._word_at[state]
+
+
+@dataclass(frozen=True)
+class NumberAcceptor:
+    """Accepts, letter by letter, the numbers of a format between two limits.
+
+    A state is the set of numbers still possible. A branch of it has a known
+    count of digits: how many are to come before the point, how many in all,
+    between which limits they lie read as one number, and whether the point
+    has been. Branches whose limits no longer bind are the same state.
+
+    Parameters
+    ----------
+    numbers : NumberFormat
+        How numbers are written.
+    low, high : int
+        Limits in units of the last digit, within those of the format.
+    """
+
+    numbers: NumberFormat
+    low: int
+    high: int
+
+    def step(self, state: NumberState, letter: str) -> NumberState | None:
+        """Read a letter; None where no number allowed goes on with it."""
+        if state == BEFORE:
+            return SIGN if letter == " " else None
+        has_sign = self.numbers.fixed_width and self.numbers.signed
+        if state == SIGN:
+            if letter == "-":
+                return self._branches(max(1, -self.high), -self.low) or None
+            positive = self._branches(max(0, self.low), self.high)
+            if letter == "+":
+                return (positive or None) if has_sign else None
+            return None if has_sign else self.step(positive, letter)
+        assert isinstance(state, frozenset)
+        read = {_after(branch, letter) for branch in state} - {None}
+        return frozenset(branch for branch in read if branch) or None
+
+    def accepts(self, state: NumberState) -> bool:
+        """Whether a number may end here."""
+        return isinstance(state, frozenset) and any(
+            n_left == 0 and (was_point or not self.numbers.decimals)
+            for _, n_left, _, _, was_point in state
+        )
+
+    def walk(self, state: NumberState, text: str) -> NumberState | None:
+        """Read several letters."""
+        reached: NumberState | None = state
+        for letter in text:
+            if reached is None:
+                return None
+            reached = self.step(reached, letter)
+        return reached
+
+    def _branches(self, low: int, high: int) -> frozenset[Branch]:
+        """Split magnitudes by their digits before the point."""
+        decimals, found = self.numbers.decimals, set()
+        most = self.numbers.integer_digits
+        for n_digits in [most] if self.numbers.fixed_width else range(1, most + 1):
+            shortest = 10 ** (n_digits - 1 + decimals) if n_digits > 1 else 0
+            least = low if self.numbers.fixed_width else max(low, shortest)
+            greatest = min(high, 10 ** (n_digits + decimals) - 1)
+            if least <= greatest:
+                found.add((n_digits, n_digits + decimals, least, greatest, False))
+        return frozenset(found)
+
+
+def _after(branch: Branch, letter: str) -> Branch | None:
+    n_before_point, n_left, low, high, was_point = branch
+    if letter == ".":
+        at_point = n_before_point == 0 and n_left > 0 and not was_point
+        return (0, n_left, low, high, True) if at_point else None
+    if letter not in DIGITS or not n_left or not (n_before_point or was_point):
+        return None
+    unit = 10 ** (n_left - 1)
+    low, high = max(low - int(letter) * unit, 0), min(high - int(letter) * unit, unit - 1)
+    return (max(n_before_point - 1, 0), n_left - 1, low, high, was_point) if low <= high else None
+
+
+@dataclass
+class NumberAutomaton:
+    """The numbers of a column, lifted from letters to a tokenizer's vocabulary.
+
+    A token is allowed if its letters go on towards a number allowed, and if
+    the tokenizer writes the text so far with these very tokens: a number has
+    one token sequence. Byte-pair encodings decide this by neighbouring tokens
+    alone, so states with the same letters to come and the same last token are one.
+
+    Parameters
+    ----------
+    acceptor : NumberAcceptor
+        Which numbers.
+    letters : mapping of int to str
+        Text of every token that a number could contain.
+    is_written_so : callable
+        Takes lists of tokens, says of each whether the tokenizer writes a
+        number that way.
+    start : str
+        `BEFORE` where a value's first token begins with a space, else `SIGN`.
+    separator : tuple of int
+        Tokens that follow every number.
+    """
+
+    acceptor: NumberAcceptor
+    letters: Mapping[int, str]
+    is_written_so: Callable[[list[tuple[int, ...]]], list[bool]]
+    start: str
+    separator: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        self.most_tokens = self.acceptor.numbers.integer_digits + self.acceptor.numbers.decimals
+        self.most_tokens += 3 + len(self.separator)
+        self._states: dict[object, int] = {}
+        self._about: list[tuple[NumberState, tuple[int, ...]]] = []
+        self._nodes: dict[int, Node] = {}
+        self._leads_on: dict[int, bool] = {}
+        for n_left in range(len(self.separator), -1, -1):
+            self._state_of(("separator", n_left), (SIGN, ()))
+        self._root = self._state_of((self.start, -1), (self.start, ()))
+
+    def node(self, state: int) -> Node:
+        """Give a state; 0 is the first."""
+        state = self._root if state == 0 else state
+        if state not in self._nodes:
+            n_after = len(self.separator) + 1
+            made = self._made(state) if state >= n_after else self._separator_node(state)
+            self._nodes[state] = made
+        return self._nodes[state]
+
+    def word(self, path: Sequence[int]) -> str:
+        """Give the number written with the tokens `path`, its separator with them."""
+        n_tokens = len(path) - len(self.separator)
+        return "".join(self.letters[token] for token in path[:n_tokens]).strip()
+
+    def _separator_node(self, state: int) -> Node:
+        is_last = state == len(self.separator)
+        return _node({} if is_last else {self.separator[state]: state + 1}, is_last)
+
+    def _made(self, state: int) -> Node:
+        reached, path = self._about[state]
+        onward = {
+            token: after
+            for token, letters in self.letters.items()
+            if (after := self.acceptor.walk(reached, letters)) is not None
+        }
+        written_so = self.is_written_so([(*path, token) for token in onward])
+        edges = {
+            token: self._state_of((after, token), (after, (*path, token)))
+            for (token, after), is_so in zip(onward.items(), written_so, strict=True)
+            if is_so
+        }
+        edges = {token: child for token, child in edges.items() if self._is_alive(child)}
+        accepted = self.acceptor.accepts(reached)
+        if accepted and self.separator:
+            edges[self.separator[0]] = 1
+        return _node(edges, accepted and not self.separator)
+
+    def _is_alive(self, state: int) -> bool:
+        """Whether a number can end here or later; a digit may need a token with the point."""
+        if state not in self._leads_on:
+            reached, path = self._about[state]
+            self._leads_on[state] = self.acceptor.accepts(reached) or any(
+                (after := self.acceptor.walk(reached, letters)) is not None
+                and self.is_written_so([(*path, token)])[0]
+                and self._is_alive(self._state_of((after, token), (after, (*path, token))))
+                for token, letters in self.letters.items()
+            )
+        return self._leads_on[state]
+
+    def _state_of(self, key: object, about: tuple[NumberState, tuple[int, ...]]) -> int:
+        if key not in self._states:
+            self._states[key] = len(self._about)
+            self._about.append(about)
+        return self._states[key]
+
+
+ColumnAutomaton = LevelTrie | NumberAutomaton
+
+
+def _node(edges: dict[int, int], may_end: bool) -> Node:
+    tokens = np.array(sorted(edges), dtype=np.int64)
+    return Node(tokens, np.array([edges[token] for token in tokens], dtype=np.int64), may_end)

@@ -1,0 +1,138 @@
+"""Beginnings of rows that wait for the model, and what it remembers of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+FINISHED = -1
+KeysAndValues = list[tuple["torch.Tensor", "torch.Tensor"]]
+
+
+@dataclass(frozen=True)
+class Prefixes:
+    """Beginnings of rows, as many tokens each.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (n,)
+        Rows that begin so.
+    start : ndarray of int, shape (n,)
+        Which start they come from.
+    step : ndarray of int, shape (n,)
+        Columns complete.
+    state : ndarray of int, shape (n,)
+        Where the open value is; `FINISHED` after the last.
+    codes : ndarray of int, shape (n, p)
+        Values of the complete columns, by column of the schema.
+    path : ndarray of int, shape (n, n_tokens)
+        Tokens of the open value, of which `path_length` count.
+    mass : ndarray of shape (n,)
+        Probability that all tokens of the open value would have been valid.
+    pending : ndarray of int, shape (n, n_pending)
+        Tokens that the model has not read.
+    n_forced : ndarray of int, shape (n,)
+        How many of the pending tokens after the first belong to the open value.
+    ends : ndarray of bool, shape (n,)
+        Whether that value ends with them, for a name or the end token to follow.
+    parent : ndarray of int, shape (n,)
+        Row of the keys and values that the model has for the tokens before.
+    """
+
+    weight: np.ndarray
+    start: np.ndarray
+    step: np.ndarray
+    state: np.ndarray
+    codes: np.ndarray
+    path: np.ndarray
+    path_length: np.ndarray
+    mass: np.ndarray
+    pending: np.ndarray
+    n_forced: np.ndarray
+    ends: np.ndarray
+    parent: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def take(self, rows: np.ndarray) -> Prefixes:
+        """Give some of the prefixes."""
+        return Prefixes(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @staticmethod
+    def joined(parts: list[Prefixes]) -> Prefixes:
+        """Put prefixes with as many pending tokens together."""
+        names = [f.name for f in fields(Prefixes)]
+        return Prefixes(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+class WaitingRoom:
+    """Prefixes by their length, so that a batch needs no padding.
+
+    The shortest come first, so that as many as possible are there to go on
+    together; the longest when more than `most` wait, so that memory is bounded.
+
+    Parameters
+    ----------
+    most : int
+        Prefixes in a batch, and how many may wait before they are finished first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._parts: dict[tuple[int, int], list[tuple[Prefixes, KeysAndValues]]]
+        self._parts = defaultdict(list)
+        self._n_waiting = 0
+
+    def __bool__(self) -> bool:
+        return self._n_waiting > 0
+
+    def put(self, prefixes: Prefixes, memory: KeysAndValues, n_read: int) -> None:
+        """Let prefixes wait, of which the model has read `n_read` tokens."""
+        if len(prefixes):
+            key = n_read, prefixes.pending.shape[1]
+            self._parts[key].append((prefixes, memory))
+            self._n_waiting += len(prefixes)
+
+    def pop(self) -> tuple[Prefixes, KeysAndValues, int]:
+        """Give the next batch, its keys and values by row, and how many tokens those are of."""
+        key = max(self._parts) if self._n_waiting > self._most else min(self._parts)
+        waiting, taken, n_taken = self._parts.pop(key), [], 0
+        while waiting and n_taken < self._most:
+            prefixes, memory = waiting.pop()
+            rows = np.arange(len(prefixes))
+            n_fit = self._most - n_taken
+            if len(rows) > n_fit:
+                waiting.append((prefixes.take(rows[n_fit:]), memory))
+                prefixes = prefixes.take(rows[:n_fit])
+            taken.append((prefixes, memory))
+            n_taken += len(prefixes)
+        if waiting:
+            self._parts[key] = waiting
+        self._n_waiting -= n_taken
+        return Prefixes.joined([p for p, _ in taken]), _gathered(taken), key[0]
+
+
+def _gathered(parts: list[tuple[Prefixes, KeysAndValues]]) -> KeysAndValues:
+    import torch
+
+    rows = [torch.from_numpy(prefixes.parent) for prefixes, _ in parts]
+    n_layers = len(parts[0][1])
+    return [
+        tuple(  # type: ignore[misc]
+            torch.cat(
+                [
+                    memory[layer][which].index_select(0, row.to(memory[layer][which].device))
+                    for row, (_, memory) in zip(rows, parts, strict=True)
+                ]
+            )
+            for which in (0, 1)
+        )
+        for layer in range(n_layers)
+    ]
