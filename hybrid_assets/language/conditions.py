@@ -13,7 +13,7 @@ import pandas as pd
 from hybrid_assets.errors import GeneratorError
 from hybrid_assets.language.grammar import Restriction
 from hybrid_assets.language.serialization import number_format, written_values
-from hybrid_assets.schema import ColumnSchema, TableSchema
+from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
 Conditions = Mapping[str, object] | pd.DataFrame
 BOUND = re.compile(r"\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*")
@@ -115,6 +115,9 @@ def given_values(table: pd.DataFrame, schema: TableSchema, *, fixed_width: bool)
     """
     known = _known_schema(list(table.columns), schema)
     _, counts = known.invalid_counts(table)
+    for column in known.columns:
+        if column.kind is ColumnKind.BINARY and not table[column.name].isin([0, 1]).all():
+            counts[column.name] = int((~table[column.name].isin([0, 1])).sum())
     if counts:
         raise GeneratorError(
             f"study {schema.study!r}: given values that columns cannot have: {counts} (rows by "

@@ -91,6 +91,7 @@ class RowGrammar:
         n_shared = _n_shared(after) if len(after) > 1 else 0
         self.separator: Tokens = after[0][:n_shared]
         self.next_names = [tokens[n_shared:] for tokens in after]
+        self._values: dict[tuple[int, str, bool], Tokens] = {}
         self._automata: dict[tuple[int, bool, Restriction], ColumnAutomaton] = {}
         if not all(self.first_names) or not all(self.next_names):
             raise self._refusal(schema.columns[0], "joins names with values")
@@ -114,6 +115,12 @@ class RowGrammar:
 
     def value_tokens(self, column: int, word: str, *, is_last: bool) -> Tokens:
         """Give the tokens of a written value, with the separator where another column follows."""
+        key = column, word, is_last
+        if key not in self._values:
+            self._values[key] = self._value_tokens(column, word, is_last)
+        return self._values[key]
+
+    def _value_tokens(self, column: int, word: str, is_last: bool) -> Tokens:
         about = self.schema.columns[column]
         first = self.first_names[column]
         text = f"{start_of(about.name)} {word}"

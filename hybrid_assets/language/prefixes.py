@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import torch
 
 FINISHED = -1
-KeysAndValues = list[tuple["torch.Tensor", "torch.Tensor"]]
 
 
 @dataclass(frozen=True)
@@ -86,22 +85,25 @@ class WaitingRoom:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._parts: dict[tuple[int, int], list[tuple[Prefixes, KeysAndValues]]]
+        self._parts: dict[tuple[int, int], list[tuple[Prefixes, torch.Tensor | None]]]
         self._parts = defaultdict(list)
         self._n_waiting = 0
 
     def __bool__(self) -> bool:
         return self._n_waiting > 0
 
-    def put(self, prefixes: Prefixes, memory: KeysAndValues, n_read: int) -> None:
+    def put(self, prefixes: Prefixes, memory: torch.Tensor | None, n_read: int) -> None:
         """Let prefixes wait, of which the model has read `n_read` tokens."""
         if len(prefixes):
             key = n_read, prefixes.pending.shape[1]
             self._parts[key].append((prefixes, memory))
             self._n_waiting += len(prefixes)
 
-    def pop(self) -> tuple[Prefixes, KeysAndValues, int]:
-        """Give the next batch, its keys and values by row, and how many tokens those are of."""
+    def pop(self) -> tuple[Prefixes, torch.Tensor | None, int]:
+        """Give the next batch, its keys and values, and for how many tokens those are.
+
+        The keys and values are as `reading.next_probabilities` takes them.
+        """
         key = max(self._parts) if self._n_waiting > self._most else min(self._parts)
         waiting, taken, n_taken = self._parts.pop(key), [], 0
         while waiting and n_taken < self._most:
@@ -116,23 +118,26 @@ class WaitingRoom:
         if waiting:
             self._parts[key] = waiting
         self._n_waiting -= n_taken
-        return Prefixes.joined([p for p, _ in taken]), _gathered(taken), key[0]
+        return Prefixes.joined([p for p, _ in taken]), _gathered(taken, key[1]), key[0]
 
 
-def _gathered(parts: list[tuple[Prefixes, KeysAndValues]]) -> KeysAndValues:
+def _gathered(
+    parts: list[tuple[Prefixes, torch.Tensor | None]], n_pending: int
+) -> torch.Tensor | None:
+    """Copy the keys and values of all rows into one tensor, with room for what is pending."""
     import torch
 
-    rows = [torch.from_numpy(prefixes.parent) for prefixes, _ in parts]
-    n_layers = len(parts[0][1])
-    return [
-        tuple(  # type: ignore[misc]
-            torch.cat(
-                [
-                    memory[layer][which].index_select(0, row.to(memory[layer][which].device))
-                    for row, (_, memory) in zip(rows, parts, strict=True)
-                ]
-            )
-            for which in (0, 1)
-        )
-        for layer in range(n_layers)
-    ]
+    first = parts[0][1]
+    if first is None:
+        return None
+    *shape, n_read, width = first.shape[1:]
+    n_rows = sum(len(prefixes) for prefixes, _ in parts)
+    gathered = first.new_empty(n_rows, *shape, n_read + n_pending, width)
+    n_done = 0
+    for prefixes, memory in parts:
+        assert memory is not None
+        rows = torch.from_numpy(prefixes.parent).to(first.device)
+        room = gathered[n_done : n_done + len(prefixes), ..., :n_read, :]
+        torch.index_select(memory, 0, rows, out=room)
+        n_done += len(prefixes)
+    return gathered

@@ -10,10 +10,11 @@ import numpy as np
 
 from hybrid_assets.language.automata import ColumnAutomaton, LevelTrie
 from hybrid_assets.language.grammar import Restriction, RowGrammar, end_tokens
-from hybrid_assets.language.prefixes import FINISHED, KeysAndValues, Prefixes, WaitingRoom
+from hybrid_assets.language.prefixes import FINISHED, Prefixes, WaitingRoom
 from hybrid_assets.language.reading import most_prefixes, next_probabilities
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 Split = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -136,6 +137,10 @@ class TreeWalk:
         self._orders = np.array(orders)
         self._ends = np.stack([end_tokens(self._grammar, order) for order in self._orders])
         self._groups = np.array([start.group for start in starts])
+        places = {(column, column == order[-1]) for order in orders for column in order}
+        self._most_value_tokens = max(
+            self.automaton(column, is_last=is_last).most_tokens for column, is_last in places
+        )
         most = most_prefixes(self._model, self._grammar.most_tokens)
         block: list[int] = []
         for number, start in enumerate(starts):
@@ -162,7 +167,7 @@ class TreeWalk:
         waiting = WaitingRoom(most)
         for number in block:
             if starts[number].weight > 0:
-                waiting.put(self._root(starts[number], number), [], 0)
+                waiting.put(self._root(starts[number], number), None, 0)
         while waiting:
             prefixes, memory, n_read = waiting.pop()
             yield from self._advance(waiting, prefixes, memory, n_read)
@@ -175,10 +180,6 @@ class TreeWalk:
         ):
             pending += grammar.value_tokens(column, word, is_last=False)
             pending += grammar.next_names[after]
-        width = max(
-            self.automaton(column, is_last=column == start.order[-1]).most_tokens
-            for column in range(self._n_columns)
-        )
         is_last = n_given == self._n_columns - 1
         return Prefixes(
             weight=np.array([start.weight]),
@@ -186,7 +187,7 @@ class TreeWalk:
             step=np.array([n_given]),
             state=np.array([2 * start.order[n_given] + is_last]),
             codes=np.zeros((1, self._n_columns), dtype=np.int64),
-            path=np.zeros((1, width), dtype=np.int64),
+            path=np.zeros((1, self._most_value_tokens), dtype=np.int64),
             path_length=np.array([0]),
             mass=np.array([1.0]),
             pending=np.array([pending]),
@@ -196,7 +197,7 @@ class TreeWalk:
         )
 
     def _advance(
-        self, waiting: WaitingRoom, prefixes: Prefixes, memory: KeysAndValues, n_read: int
+        self, waiting: WaitingRoom, prefixes: Prefixes, memory: torch.Tensor | None, n_read: int
     ) -> Iterator[FinishedRows]:
         """Let the model read what is pending, and go on to all prefixes that follow."""
         n_pending = prefixes.pending.shape[1]

@@ -55,10 +55,11 @@ def awkward_table(awkward_schema: TableSchema) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A model, its tokenizer, and what a test must know of its tokens."""
+    """An untrained model for a table, and what a test must know of its tokens."""
 
     model: object
     tokenizer: object
+    schema: TableSchema
     has_commas: bool
 
     def name_token(self, name, *, at_start):
@@ -98,16 +99,16 @@ def small_gpt2(tokenizer, n_positions, seed):
         return GPT2LMHeadModel(config).eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compact_model():
     def build(schema, seed=1):
         tokenizer = compact_tokenizer(schema)
-        return LanguageModel(small_gpt2(tokenizer, 64, seed), tokenizer, has_commas=False)
+        return LanguageModel(small_gpt2(tokenizer, 64, seed), tokenizer, schema, has_commas=False)
 
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def byte_pair_model():
     """A GPT-2 with byte pairs learned from a few rows: names, numbers and brackets in pieces."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -119,7 +120,9 @@ def byte_pair_model():
             c.name: [str(level) for level in c.levels or range(0, 120, 7)] for c in schema.columns
         }
         texts = [
-            ", ".join(f"{name} is {rng.choice(words[name])}" for name in rng.permutation(list(words)))
+            ", ".join(
+                f"{name} is {rng.choice(words[name])}" for name in rng.permutation(list(words))
+            )
             for _ in range(300)
         ]
         bpe = Tokenizer(models.BPE())
@@ -135,6 +138,38 @@ def byte_pair_model():
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=bpe, eos_token="<|endoftext|>", bos_token="<|endoftext|>"
         )
-        return LanguageModel(small_gpt2(tokenizer, 128, seed), tokenizer, has_commas=True)
+        return LanguageModel(small_gpt2(tokenizer, 128, seed), tokenizer, schema, has_commas=True)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def teach():
+    """Train a model for a moment on random rows, so that valid rows are not rare."""
+
+    def trained(language_model, values, n_steps=120):
+        import torch
+
+        tokenizer, model = language_model.tokenizer, language_model.model
+        rng, names = np.random.default_rng(4), list(values)
+        end = tokenizer.eos_token_id
+        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+        with borrowed_random_state(2):
+            for _ in range(n_steps):
+                texts = [
+                    ", ".join(f"{name} is {rng.choice(values[name])}" for name in order)
+                    for order in (rng.permutation(names) for _ in range(32))
+                ]
+                rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
+                longest = max(map(len, rows)) + 1
+                read = torch.tensor([[end, *row, *[end] * (longest - len(row))] for row in rows])
+                learned = torch.tensor(
+                    [[-100, *row, end, *[-100] * (longest - len(row) - 1)] for row in rows]
+                )
+                loss = model(input_ids=read, labels=learned).loss
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        return language_model
+
+    return trained

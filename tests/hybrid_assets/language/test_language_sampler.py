@@ -1,6 +1,7 @@
 """The sampler's law against every row of small tables, written out one by one."""
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 
 import numpy as np
@@ -37,7 +38,7 @@ VALUES = {
 }
 
 
-@pytest.fixture(params=["compact", "byte pairs"])
+@pytest.fixture(scope="module", params=["compact", "byte pairs"])
 def language_model(request, compact_model, byte_pair_model):
     """An untrained model that knows names and end tokens better than chance."""
     return compact_model(SMALL) if request.param == "compact" else byte_pair_model(SMALL)
@@ -111,12 +112,147 @@ def spelled_out(language_model, order, values):
 @pytest.mark.parametrize("order", list(permutations(range(3)))[::2])
 def test_both_modes_have_the_law_of_all_rows_written_out(language_model, order):
     with torch.inference_mode():
-        wanted = {
-            row: spelled_out(language_model, order, row) for row in product(*VALUES.values())
-        }
+        wanted = {row: spelled_out(language_model, order, row) for row in product(*VALUES.values())}
     exact = law(language_model, order, is_masked=False)
     assert exact.keys() == wanted.keys()
     assert exact == pytest.approx(wanted, rel=1e-5, abs=1e-12)
     masked = law(language_model, order, is_masked=True)
     assert masked.keys() == wanted.keys()
     assert sum(masked.values()) == pytest.approx(1, abs=1e-9)
+
+
+def test_masked_draws_renormalise_every_token(compact_model):
+    language_model, words = compact_model(SMALL), VALUES["c"]
+    vocabulary = language_model.tokenizer.get_vocab()
+    tokens = torch.tensor([[vocabulary["<end>"], vocabulary[", c is "]]])
+    with torch.inference_mode():
+        logits = language_model.model(tokens).logits[0, -1].double()
+    wanted = logits[[vocabulary[word] for word in words]].softmax(dim=0).tolist()
+    masked = law(language_model, (2, 0, 1), is_masked=True)
+    shares = [sum(p for row, p in masked.items() if row[2] == word) for word in words]
+    assert shares == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize(("known", "columns"), [({0: "1"}, (0,)), ({2: "u, w", 0: "0"}, (2, 0))])
+def test_given_columns_condition_by_bayes(language_model, known, columns):
+    order = (*columns, *(c for c in range(3) if c not in columns))
+    joint = law(language_model, order, is_masked=False)
+    alike = {r: p for r, p in joint.items() if all(r[c] == word for c, word in known.items())}
+    given = tuple(known[column] for column in columns)
+    drawn = law(language_model, order, is_masked=False, given=given)
+    conditional = {
+        tuple(known.get(c, word) for c, word in enumerate(row)): p for row, p in drawn.items()
+    }
+    assert conditional.keys() == alike.keys()
+    total, total_drawn = sum(alike.values()), sum(conditional.values())
+    for row, p in alike.items():
+        assert conditional[row] / total_drawn == pytest.approx(p / total, rel=1e-5)
+
+
+def test_ranges_condition_by_bayes(language_model):
+    order = (1, 0, 2)
+    joint = law(language_model, order, is_masked=False)
+    (known,) = conditions_met({"x": ">= -0.2 and < 0.3"}, SMALL, 1)
+    drawn = law(language_model, order, is_masked=False, restrictions=known.restrictions)
+    wanted = {row: p for row, p in joint.items() if -0.2 <= float(row[1]) < 0.3}
+    assert drawn.keys() == wanted.keys()
+    assert drawn == pytest.approx(wanted, rel=1e-6)
+
+
+def sampled(language_model, known, seed=1, mode="exact"):
+    grammar = RowGrammar(language_model.schema, language_model.tokenizer)
+    sampler = RowSampler(language_model.model, grammar, mode=mode)
+    return sampler.sample(known, np.random.default_rng(seed))
+
+
+@pytest.fixture(scope="module")
+def taught(language_model, teach):
+    return teach(replace(language_model, model=deepcopy(language_model.model)), VALUES)
+
+
+@pytest.mark.parametrize("mode", ["exact", "masked"])
+def test_draws_follow_the_law(taught, mode):
+    orders = list(permutations(range(3)))
+    laws = [law(taught, order, is_masked=mode == "masked") for order in orders]
+    share = pd.Series({row: sum(one[row] for one in laws) for row in laws[0]})
+    drawn = sampled(taught, [nothing_given(20_000)], mode=mode)
+    assert list(drawn.table.columns) == SMALL.names
+    assert drawn.table.dtypes.tolist() == [np.int64, np.float64, object]
+    words = written_values(drawn.table, SMALL)
+    counts = words.value_counts().reindex(share.index, fill_value=0)
+    expected = 20_000 * share / share.sum()
+    rare = expected < 5
+    parts = [(*counts[~rare],), (*expected[~rare],)]
+    if rare.any():
+        parts = [(*parts[0], counts[rare].sum()), (*parts[1], expected[rare].sum())]
+    assert chisquare(*parts).pvalue > 1e-3
+    assert set(drawn.valid_mass) == set(SMALL.names)
+    if mode == "exact":
+        accepted = np.prod(list(drawn.valid_mass.values()))
+        assert accepted == pytest.approx(share.sum() / len(orders), rel=0.1)
+        assert 0.2 < accepted < 0.99
+
+
+def test_rows_come_in_random_order(taught):
+    words = sampled(taught, [nothing_given(4_000)], mode="masked").table
+    halves = [words["a"][:2000], words["a"][2000:]]
+    assert abs(halves[0].mean() - halves[1].mean()) < 4 * np.sqrt(0.5 / 2000)
+
+
+def test_the_same_seed_gives_the_same_rows(taught):
+    first, again, other = (
+        sampled(taught, [nothing_given(300)], seed, "masked").table for seed in (1, 1, 2)
+    )
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+def test_imputes_row_by_row(taught):
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame(
+        {
+            "a": rng.choice([0, 1, None], 60),
+            "c": rng.choice([*VALUES["c"], None], 60),
+            "x": [0.5, np.nan, -0.2] * 20,
+        }
+    )
+    table.loc[table.notna().all(axis=1), "a"] = None
+    known = conditions_met(table, SMALL, 60)
+    drawn = sampled(taught, known, mode="masked").table
+    assert not SMALL.invalid_counts(drawn)[0].any()
+    for name in SMALL.names:
+        there = table[name].notna()
+        assert drawn[name][there].astype(str).tolist() == (
+            table[name][there].astype(drawn[name].dtype).astype(str).tolist()
+        )
+
+
+def test_counterfactual_rows_keep_what_is_given(taught):
+    known = conditions_met({"a": 1, "x": "> 0.4"}, SMALL, 200)
+    drawn = sampled(taught, known)
+    assert drawn.table["a"].eq(1).all()
+    assert drawn.table["x"].between(0.5, 1.1).all()
+    assert set(drawn.valid_mass) == {"c"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"b": 1}, r"given columns \['b'\], expected some of \['a', 'x', 'c'\]"),
+        ({"a": 2}, r"given values that columns cannot have: \{'a': 1\}"),
+        ({"c": "v"}, r"given values that columns cannot have: \{'c': 1\}"),
+        ({"x": "> 1.1"}, "column 'x': it has no value in the range '> 1.1'"),
+        ({"x": "about 1"}, "column 'x': expected a range such as '>= 40'"),
+        ({"a": 1, "x": 0.5, "c": "u"}, "all columns are given"),
+        (pd.DataFrame({"a": [1, 0]}), "given 2 rows, expected 1"),
+        (pd.DataFrame({"x": [pd.Timestamp("2020-01-01")]}), "cannot have: {'x': 1}"),
+    ],
+)
+def test_refuses_conditions(given, message):
+    with pytest.raises(GeneratorError, match=message):
+        conditions_met(given, SMALL, 1)
+
+
+def test_a_model_that_knows_no_rows_is_told_in_exact_mode(compact_model):
+    with pytest.raises(YieldTooLow, match="study 'small': the language model gave 0 valid rows"):
+        sampled(compact_model(SMALL), [nothing_given(100)])

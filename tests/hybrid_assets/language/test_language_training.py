@@ -9,7 +9,7 @@ from hybrid_assets.language.model_files import (
     model_to_files,
     quiet_transformers,
 )
-from hybrid_assets.language.sampler import drawn_texts
+from hybrid_assets.language.free_sampler import drawn_texts
 from hybrid_assets.language.serialization import read_rows, written_values
 from hybrid_assets.language.tiny_model import write_tiny_model
 from hybrid_assets.language.tokenizer import compact_tokenizer, most_tokens
