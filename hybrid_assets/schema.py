@@ -99,7 +99,10 @@ class ColumnSchema(BaseModel):
         if self.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
             by_word = {str(level): level for level in self.levels or ()}
             return level_words(values).map(by_word).astype(self.dtype)
-        numbers = pd.to_numeric(values).astype("float64")
+        numbers = pd.to_numeric(values)
+        if self.kind is not ColumnKind.CONTINUOUS and pd.api.types.is_integer_dtype(numbers):
+            return numbers.astype("int64")  # exact beyond 2**53
+        numbers = numbers.astype("float64")
         return numbers if self.kind is ColumnKind.CONTINUOUS else numbers.round().astype("int64")
 
     def cast_present(self, values: pd.Series) -> pd.Series:

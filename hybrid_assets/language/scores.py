@@ -46,11 +46,14 @@ def log_prob(
     DataFrame of shape (n, p)
         In nats, at most 0.
     """
+    import torch
+
     values = written_values(table, grammar.schema, fixed_width=grammar.fixed_width)
     rows, where = np.unique(values.to_numpy().astype(str), axis=0, return_inverse=True)
     total = np.zeros(rows.shape)
-    for order in orders:
-        total += _in_order(model, grammar, rows, order)
+    with torch.inference_mode():
+        for order in orders:
+            total += _in_order(model, grammar, rows, order)
     scores = (total / len(orders))[where.reshape(-1)]
     return pd.DataFrame(scores, columns=values.columns, index=table.index)
 
@@ -91,7 +94,7 @@ def _in_order(
     """Score written rows (n, p), those with as many tokens together."""
     written = [_tokens_and_places(grammar, row, order) for row in rows]
     lengths = np.array([len(tokens) for tokens, _ in written])
-    most = most_prefixes(model, int(lengths.max()))
+    most = most_prefixes(model, int(lengths.max())) // int(lengths.max()) + 1
     scores = np.zeros(rows.shape)
     for length in np.unique(lengths):
         alike = np.flatnonzero(lengths == length)
@@ -99,7 +102,7 @@ def _in_order(
             tokens = np.array([written[row][0] for row in some])
             places = np.array([written[row][1] for row in some])
             scores[some] = _scores(model, tokens, places, end_tokens(grammar, np.array(order)))
-    return scores[:, np.argsort(order)] if len(rows) else scores
+    return scores[:, np.argsort(order)]
 
 
 def _tokens_and_places(
@@ -128,9 +131,8 @@ def _scores(
     """Sum log probabilities by place in the order, shape (n, p)."""
     import torch
 
-    with torch.inference_mode():
-        logits = model(input_ids=torch.from_numpy(tokens[:, :-1]).to(model.device)).logits
-        logs = logits.double().log_softmax(dim=2).cpu().numpy()
+    logits = model(input_ids=torch.from_numpy(tokens[:, :-1]).to(model.device)).logits
+    logs = logits.double().log_softmax(dim=2).cpu().numpy()
     n_places = len(ends)
     chosen = np.take_along_axis(logs, tokens[:, 1:, None], axis=2)[:, :, 0]
     scores = np.zeros((len(tokens), n_places))

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import chisquare
+from scipy.stats import chi2_contingency, chisquare, ks_2samp
 
 from hybrid_assets.errors import GeneratorError, YieldTooLow
 from hybrid_assets.language.conditions import conditions_met, nothing_given
+from hybrid_assets.language.free_sampler import drawn_texts
 from hybrid_assets.language.grammar import RowGrammar
 from hybrid_assets.language.sampler import RowSampler
-from hybrid_assets.language.serialization import start_of, written_values
+from hybrid_assets.language.serialization import read_rows, start_of, written_values
 from hybrid_assets.language.tree_walk import Start, TreeWalk
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
@@ -191,6 +192,25 @@ def test_draws_follow_the_law(taught, mode):
         accepted = np.prod(list(drawn.valid_mass.values()))
         assert accepted == pytest.approx(share.sum() / len(orders), rel=0.1)
         assert 0.2 < accepted < 0.99
+
+
+def test_exact_draws_have_the_law_of_free_text_that_is_valid(taught):
+    with torch.inference_mode():
+        texts = drawn_texts(
+            taught.model,
+            taught.tokenizer,
+            8_000,
+            max_tokens=30,
+            temperature=1.0,
+            random=torch.Generator().manual_seed(3),
+        )
+    free = read_rows(texts, SMALL)
+    free = free[~SMALL.invalid_counts(free)[0]]
+    assert len(free) > 2_000
+    drawn = sampled(taught, [nothing_given(20_000)]).table
+    cells = [t[["a", "c"]].astype({"a": int}).value_counts() for t in (free, drawn)]
+    assert chi2_contingency(pd.concat(cells, axis=1).to_numpy()).pvalue > 1e-3
+    assert ks_2samp(free["x"], drawn["x"]).pvalue > 1e-3
 
 
 def test_rows_come_in_random_order(taught):
