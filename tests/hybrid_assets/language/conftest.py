@@ -147,7 +147,7 @@ def byte_pair_model():
 def teach():
     """Train a model for a moment on random rows, so that valid rows are not rare."""
 
-    def trained(language_model, values, n_steps=120):
+    def trained(language_model, values, n_steps=250):
         import torch
 
         tokenizer, model = language_model.tokenizer, language_model.model
@@ -155,7 +155,8 @@ def teach():
         end = tokenizer.eos_token_id
         optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
         with borrowed_random_state(2):
-            for _ in range(n_steps):
+            for step in range(n_steps):
+                optimizer.param_groups[0]["lr"] = 5e-3 * (1 - step / n_steps)
                 texts = [
                     ", ".join(f"{name} is {rng.choice(values[name])}" for name in order)
                     for order in (rng.permutation(names) for _ in range(32))

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from hybrid_assets.errors import GeneratorError
+from hybrid_assets.language.free_sampler import drawn_texts
 from hybrid_assets.language.model_files import (
     model_from_files,
     model_to_files,
     quiet_transformers,
 )
-from hybrid_assets.language.free_sampler import drawn_texts
 from hybrid_assets.language.serialization import read_rows, written_values
 from hybrid_assets.language.tiny_model import write_tiny_model
 from hybrid_assets.language.tokenizer import compact_tokenizer, most_tokens
