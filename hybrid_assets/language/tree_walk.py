@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hybrid_assets.language.automata import ColumnAutomaton, LevelTrie
 from hybrid_assets.language.grammar import Restriction, RowGrammar, end_tokens
+from hybrid_assets.language.moves import Moves, moves_in, packed, padded, wide, with_tokens
 from hybrid_assets.language.prefixes import FINISHED, Prefixes, WaitingRoom
 from hybrid_assets.language.reading import most_prefixes, next_probabilities
 
@@ -51,26 +52,6 @@ class FinishedRows:
     weight: np.ndarray
 
 
-@dataclass(frozen=True)
-class Moves:
-    """What can follow in a state of a column: a token with all that it forces, or the end.
-
-    Attributes
-    ----------
-    tokens : ndarray of int, shape (k, n_tokens)
-        -1 fills up; a last row of nothing but -1 if the value may end here.
-    n_tokens, states : ndarray of int, shape (k,)
-        How many count, and where they lead in the automaton.
-    ends : ndarray of bool, shape (k,)
-        Whether the value is complete there.
-    """
-
-    tokens: np.ndarray
-    n_tokens: np.ndarray
-    states: np.ndarray
-    ends: np.ndarray
-
-
 class TreeWalk:
     """Walks from starts to rows.
 
@@ -110,7 +91,7 @@ class TreeWalk:
         self.entered, self.left = np.zeros(self._n_columns), np.zeros(self._n_columns)
         self._words: list[dict[str, int]] = [{} for _ in range(self._n_columns)]
         names = [*grammar.next_names, ()]  # the last one where no column follows
-        self._names = _padded(names)
+        self._names = padded(names)
 
     def rows(
         self, starts: list[Start], restrictions: dict[int, Restriction]
@@ -143,12 +124,13 @@ class TreeWalk:
         )
         most = most_prefixes(self._model, self._grammar.most_tokens)
         block: list[int] = []
+        weight = 0.0
         for number, start in enumerate(starts):
             block.append(number)
-            weight = sum(starts[b].weight for b in block)
+            weight += start.weight
             if start is starts[-1] or weight >= most:
                 yield from self._block(starts, block, most)
-                block = []
+                block, weight = [], 0.0
 
     def automaton(self, column: int, *, is_last: bool) -> ColumnAutomaton:
         """Give the values that a column may have in this walk."""
@@ -224,7 +206,7 @@ class TreeWalk:
         if not parts:
             return
         width = max(part.pending.shape[1] for part in parts)
-        following = Prefixes.joined([replace(p, pending=_wide(p.pending, width)) for p in parts])
+        following = Prefixes.joined([replace(p, pending=wide(p.pending, width)) for p in parts])
         n_following = (following.pending >= 0).sum(axis=1)
         for length in np.unique(n_following):
             some = following.take(np.flatnonzero(n_following == length))
@@ -267,7 +249,7 @@ class TreeWalk:
         child = group.take(row)
         mass = child.mass if self._loses else child.mass * valid.sum(axis=1)[row]
         tokens, ends = moves.tokens[move], moves.ends[move]
-        path, path_length = _with_tokens(child, tokens, moves.n_tokens[move])
+        path, path_length = with_tokens(child, tokens, moves.n_tokens[move])
         codes = child.codes.copy()
         reached = moves.states[move]
         codes[ends, column] = self._codes(state, reached[ends], path[ends], path_length[ends])
@@ -292,7 +274,7 @@ class TreeWalk:
             path=path,
             path_length=np.where(ends, 0, path_length),
             mass=np.where(is_settled, 1.0, mass),
-            pending=_packed(pending, self._names[name]),
+            pending=packed(pending, self._names[name]),
             n_forced=np.where(is_settled, 0, moves.n_tokens[move] - 1),
             ends=ends & ~is_settled,
             parent=child.parent,
@@ -318,7 +300,7 @@ class TreeWalk:
     def _moves_of(self, state: int) -> Moves:
         if state not in self._moves:
             column, is_last, local = self._place(state)
-            self._moves[state] = _moves(self.automaton(column, is_last=is_last), local)
+            self._moves[state] = moves_in(self.automaton(column, is_last=is_last), local)
         return self._moves[state]
 
     def _place(self, state: int) -> tuple[int, bool, int]:
@@ -340,51 +322,3 @@ class TreeWalk:
     def _finish(self, prefixes: Prefixes) -> Iterator[FinishedRows]:
         if len(prefixes):
             yield FinishedRows(prefixes.codes, self._groups[prefixes.start], prefixes.weight)
-
-
-def _moves(automaton: ColumnAutomaton, state: int) -> Moves:
-    """Follow every token allowed in a state as far as it forces the next."""
-    node = automaton.node(state)
-    tokens, states = [], []
-    for token, child in zip(node.tokens.tolist(), node.children.tolist(), strict=True):
-        path, reached = [token], automaton.node(child)
-        while len(reached.tokens) == 1 and not reached.may_end:
-            path.append(int(reached.tokens[0]))
-            child = int(reached.children[0])
-            reached = automaton.node(child)
-        tokens.append(tuple(path))
-        states.append(child)
-    ends = [automaton.node(s).may_end and not len(automaton.node(s).tokens) for s in states]
-    if node.may_end:
-        tokens, states, ends = [*tokens, ()], [*states, state], [*ends, True]
-    n_tokens = np.array([len(path) for path in tokens])
-    return Moves(_padded(tokens), n_tokens, np.array(states), np.array(ends))
-
-
-def _with_tokens(
-    child: Prefixes, tokens: np.ndarray, n_tokens: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Append tokens to the paths of open values."""
-    path, length = child.path.copy(), child.path_length
-    rows = np.arange(len(child))
-    for number in range(tokens.shape[1]):
-        some = rows[number < n_tokens]
-        path[some, length[some] + number] = tokens[some, number]
-    return path, length + n_tokens
-
-
-def _packed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Put tokens of two arrays, -1 filling up, one after the other without gaps."""
-    both = np.concatenate([first, second], axis=1)
-    order = np.argsort(both < 0, axis=1, kind="stable")
-    return np.take_along_axis(both, order, axis=1)
-
-
-def _padded(sequences: Sequence[tuple[int, ...]]) -> np.ndarray:
-    """Stack token sequences, -1 filling up."""
-    width = max(1, *map(len, sequences)) if sequences else 1
-    return np.array([[*s, *[-1] * (width - len(s))] for s in sequences], dtype=np.int64)
-
-
-def _wide(tokens: np.ndarray, width: int) -> np.ndarray:
-    return np.pad(tokens, ((0, 0), (0, width - tokens.shape[1])), constant_values=-1)
