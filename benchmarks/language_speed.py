@@ -105,7 +105,7 @@ def great(generator: LlmGenerator, n_rows: int, *, is_tuned: bool) -> pd.DataFra
     from transformers import GenerationConfig
 
     peer = GReaT.__new__(GReaT)
-    peer.model, peer.tokenizer = generator.model_, generator.tokenizer_
+    peer.model, peer.tokenizer, peer.device = generator.model_, generator.tokenizer_, "cpu"
     peer.columns = peer.num_cols = generator.schema_.names
     peer.conditional_col, peer.conditional_col_dist = peer.columns[-1], None
     peer.tokenizer.decode = partial(
