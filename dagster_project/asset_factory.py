@@ -9,7 +9,7 @@ import dagster as dg
 
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
-from dagster_project.resources import StorageResource
+from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
@@ -81,8 +81,10 @@ class AssetFactory:
                 check_specs=list(checks),
                 pool=pool,
             )
-            def materialize(context: dg.AssetExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
-                run = AssetRun(self.study, self.folder, name, storage, context)
+            def materialize(  # type: ignore[no-untyped-def]
+                context: dg.AssetExecutionContext, storage: StorageResource, compute: ComputeDevice
+            ):
+                run = AssetRun(self.study, self.folder, name, storage, context, compute)
                 try:
                     return body(run)
                 except (HybridAssetsError, WarehouseError) as error:

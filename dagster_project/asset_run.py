@@ -3,7 +3,7 @@
 import getpass
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 
 from dagster_project.code_version import science_version
 from dagster_project.display import column_schema, picture
-from dagster_project.resources import StorageResource
+from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import TableSchema
 from warehouse import ModelVersion, Provenance, UnfinishedParts, storable_table
@@ -58,6 +58,8 @@ class AssetRun:
         Tables and models.
     context : AssetExecutionContext
         Of the Dagster step.
+    compute : ComputeDevice
+        Where pretrained models are fitted.
     """
 
     study: StudyFile
@@ -65,6 +67,7 @@ class AssetRun:
     asset: str
     storage: StorageResource
     context: dg.AssetExecutionContext
+    compute: ComputeDevice
     upstream: dict[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.perf_counter)
     _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
@@ -199,6 +202,16 @@ class AssetRun:
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, ())
 
+    @property
+    def fit(self) -> dict[str, str]:
+        """What a fit to the inputs read so far depends on."""
+        return {
+            "asset": self.asset,
+            "study": self.study.content_hash,
+            "code": science_version(),
+            **self.upstream,
+        }
+
     def _saved(self, files: Mapping[str, bytes], drawn: bytes | None) -> ModelVersion:
         kept = {**files, **({PICTURE: drawn} if drawn is not None else {})}
         return self._models.save(lambda folder: write_files(folder, kept))
@@ -232,6 +245,6 @@ class AssetRun:
         }
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),
-            metadata={**metadata, **common},
+            metadata={**common, **metadata},
             check_results=list(checks),
         )

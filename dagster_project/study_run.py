@@ -14,6 +14,7 @@ LAUNCH_TAG = "hybrid/launch"
 INTERRUPTED = "DagsterExecutionInterruptedError"
 SHOWN = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_OBSERVATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
     dg.DagsterEventType.ASSET_OBSERVATION,
     dg.DagsterEventType.STEP_FAILURE,

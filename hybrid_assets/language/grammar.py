@@ -62,6 +62,10 @@ class RowGrammar:
         Its end token stands before and after every row.
     fixed_width : bool
         How numbers are written, see `serialization.NumberFormat`.
+    ends_forced : bool
+        Whether what follows a value was left out of training (the tiny model:
+        no value of its tokenizer is the beginning of another), so that the
+        end of a value counts as certain.
 
     Attributes
     ----------
@@ -79,9 +83,14 @@ class RowGrammar:
     """
 
     def __init__(
-        self, schema: TableSchema, tokenizer: PreTrainedTokenizerBase, *, fixed_width: bool = False
+        self,
+        schema: TableSchema,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        fixed_width: bool = False,
+        ends_forced: bool = False,
     ) -> None:
-        self.schema, self.fixed_width = schema, fixed_width
+        self.schema, self.fixed_width, self.ends_forced = schema, fixed_width, ends_forced
         self._tokenizer = tokenizer
         self.end_token = int(tokenizer.eos_token_id)
         self._unwritable = {self.end_token, tokenizer.unk_token_id}

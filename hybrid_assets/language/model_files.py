@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+WHERE_FROM = ("is_local", "local_files_only")  # says how a tokenizer was loaded, not what it is
+
 
 def model_to_files(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> dict[str, bytes]:
     """Give what ``save_pretrained`` writes: safetensors and JSON."""
     with tempfile.TemporaryDirectory() as directory, quiet_transformers():
         model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
-        return {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir())}
+        files = {path.name: path.read_bytes() for path in sorted(Path(directory).iterdir())}
+    about = json.loads(files["tokenizer_config.json"])
+    kept = {name: value for name, value in about.items() if name not in WHERE_FROM}
+    return {**files, "tokenizer_config.json": json.dumps(kept, indent=1, sort_keys=True).encode()}
 
 
 def model_from_files(files: dict[str, bytes]) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 END, UNKNOWN = "<end>", "<unknown>"
+MARKS = "\ue000", "\uf8ff"  # Unicode's private use area
 DIGITS, SIGNS = "0123456789", ("", "+", "-")
 MOST_DIGITS = 400  # more than the longest float64 has
 
@@ -21,9 +22,11 @@ def compact_tokenizer(schema: TableSchema) -> PreTrainedTokenizerFast:
     """Build a tokenizer for the texts of `serialization` and no other.
 
     ``"sex is male, age is +37.5"`` becomes ``, sex is |male|, age is |+3|7.|5``:
-    a name with the words around it is one token, and so are a level, a sign
-    with its digit, and a digit with the point after it. Only names and levels
-    of the schema, never a number of the table, enter the vocabulary.
+    a name with the words around it is one token, and so are a sign with its
+    digit, a digit with the point after it, and a level *of a column*: the 1
+    of one column and the 1 of another are different tokens, so that the model
+    need not look back to find out what was said. Only names and levels of
+    the schema, never a number of the table, enter the vocabulary.
 
     Returns
     -------
@@ -42,11 +45,26 @@ def compact_tokenizer(schema: TableSchema) -> PreTrainedTokenizerFast:
             max_input_chars_per_word=max(map(len, words)) + MOST_DIGITS,
         )
     )
-    tokenizer.normalizer = normalizers.Prepend(", ")  # the first column has no tokens of its own
-    starts = "|".join(_escaped(start_of(name)) for name in schema.names)
+    names = sorted(_marks(schema), key=len, reverse=True)
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.Prepend(", "),  # the first column has no tokens of its own
+            *(
+                normalizers.Replace(f", {start_of(name)} ", f", {start_of(name)} {mark}")
+                for name, mark in _marks(schema).items()
+                if mark
+            ),
+        ]
+    )
+    starts = "|".join(_escaped(start_of(name)) for name in names)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(f", (?:{starts}) "), "merged_with_next")
     tokenizer.decoder = decoders.Sequence(
-        [decoders.Fuse(), decoders.Strip(",", 1, 0), decoders.Strip(" ", 1, 0)]
+        [
+            decoders.Fuse(),
+            decoders.Replace(Regex(f"[{MARKS[0]}-{MARKS[1]}]"), ""),
+            decoders.Strip(",", 1, 0),
+            decoders.Strip(" ", 1, 0),
+        ]
     )
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
@@ -79,9 +97,20 @@ def _vocabulary(schema: TableSchema) -> list[str]:
     names = [f", {start_of(column.name)} " for column in schema.columns]
     numbers = [f"{sign}{digit}{point}" for point in ("", ".") for sign in SIGNS for digit in DIGITS]
     levels = [
-        str(level) for column in schema.columns for level in column.levels or () if str(level)
+        f"{mark}{level}"
+        for name, mark in _marks(schema).items()
+        if mark
+        for level in schema[name].levels or ("0", "1")
     ]
     return list(dict.fromkeys([END, UNKNOWN, *"-+.", *numbers, *names, *levels]))
+
+
+def _marks(schema: TableSchema) -> dict[str, str]:
+    """Give each column with levels a private character to tell them by, other columns none."""
+    return {
+        column.name: chr(ord(MARKS[0]) + position) if column.is_discrete_set else ""
+        for position, column in enumerate(schema.columns)
+    }
 
 
 def _escaped(text: str) -> str:

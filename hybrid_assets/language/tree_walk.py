@@ -312,6 +312,8 @@ class TreeWalk:
         self, probabilities: np.ndarray, start: np.ndarray, step: np.ndarray
     ) -> np.ndarray:
         """Sum the probabilities (n, V) of what may follow a complete value."""
+        if self._grammar.ends_forced:
+            return np.ones(len(start))
         tokens = self._ends[self._order_of[start], step]
         rows = np.arange(len(tokens))[:, None]
         return np.where(tokens >= 0, probabilities[rows, tokens], 0.0).sum(axis=1)  # type: ignore[no-any-return]

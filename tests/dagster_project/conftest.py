@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.factory import study_definitions
-from dagster_project.resources import RefusingIOManager, StorageResource
+from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.designs import DESIGNS
 
@@ -46,6 +46,7 @@ def materialize(tmp_path: Path) -> Callable[..., dg.ExecuteInProcessResult]:
             instance=dg.DagsterInstance.ephemeral(),
             resources={
                 "storage": StorageResource(home=str(tmp_path / "home")),
+                "compute": ComputeDevice(device="cpu"),
                 "io_manager": RefusingIOManager(),
             },
             raise_on_error=False,

@@ -1,5 +1,6 @@
 """Small tables, and language models small enough to train in a test."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,8 @@ class LanguageModel:
         """Give the letters of each token."""
         if self.has_commas:
             return encoded["offset_mapping"]
-        words = self.tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+        marked = self.tokenizer.convert_ids_to_tokens(encoded["input_ids"])
+        words = [re.sub("[\ue000-\uf8ff]", "", word) for word in marked]  # a level's column
         assert "".join(words) == f", {text}"
         ends = np.cumsum([len(word) for word in words]) - 2
         return list(zip([0, *ends[:-1]], ends, strict=True))

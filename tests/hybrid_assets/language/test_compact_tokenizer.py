@@ -24,13 +24,13 @@ def test_decodes_what_it_encodes(awkward_schema, texts):
 
 def test_a_token_is_a_name_a_level_or_a_digit(awkward_schema):
     tokenizer = compact_tokenizer(awkward_schema)
-    text = "is is -305, CD4+|x is a, b, age (y.) is 17.5, größe is 10, is it is 0"
+    text = "is is -0305, CD4+|x is a, b, age (y.) is +17.5, größe is 10, is it is 0"
     assert tokenizer.tokenize(text) == [
-        *(", is is ", "-3", "0", "5"),
-        *(", CD4+|x is ", "a, b"),
-        *(", age (y.) is ", "1", "7.", "5"),
-        *(", größe is ", "10"),
-        *(", is it is ", "0"),
+        *(", is is ", "-0", "3", "0", "5"),
+        *(", CD4+|x is ", "\ue003a, b"),  # a private letter tells the levels of columns apart
+        *(", age (y.) is ", "+1", "7.", "5"),
+        *(", größe is ", "\ue00410"),
+        *(", is it is ", "\ue0000"),
     ]
 
 

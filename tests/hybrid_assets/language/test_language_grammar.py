@@ -208,6 +208,6 @@ def test_refuses_levels_that_tokens_cannot_tell_apart(levels, message, byte_pair
 
 def test_refuses_special_tokens_as_levels(compact_model):
     schema = table_of(column("c", ColumnKind.CATEGORICAL, levels=("<end>", "b")))
-    with pytest.raises(GeneratorError, match="column 'c': .* as ordinary text"):
+    with pytest.raises(GeneratorError, match="column 'c': .*joins its values with the words"):
         drawn(compact_model(schema))
     assert torch.get_num_threads() == 1

@@ -1,134 +1,209 @@
+import json
+
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from hybrid_assets.errors import GeneratorError
-from hybrid_assets.language.free_sampler import drawn_texts
+from hybrid_assets.generators.fit_support import FitSupport
+from hybrid_assets.language.batches import NOT_LEARNED, CompactRows, TextRows
 from hybrid_assets.language.model_files import (
     model_from_files,
     model_to_files,
     quiet_transformers,
 )
-from hybrid_assets.language.serialization import read_rows, written_values
-from hybrid_assets.language.tiny_model import write_tiny_model
-from hybrid_assets.language.tokenizer import compact_tokenizer, most_tokens
-from hybrid_assets.language.training import EndedRows, TrainingPlan, fine_tuned
+from hybrid_assets.language.pretrained import require_room
+from hybrid_assets.language.serialization import written_values
+from hybrid_assets.language.tiny_model import tiny_model
+from hybrid_assets.language.tokenizer import compact_tokenizer
+from hybrid_assets.language.training import TrainingPlan, trained
+from hybrid_assets.language.training_state import TrainingState
 from hybrid_assets.randomness import borrowed_random_state
 
-PLAN = TrainingPlan(steps=3, batch_size=8, learning_rate=3e-3, seed=4)
+PLAN = TrainingPlan(steps=12, batch_size=8, learning_rate=3e-3, seed=4)
 
 
-@pytest.fixture
-def values(awkward_table, awkward_schema):
-    return written_values(awkward_table, awkward_schema)
+class Memory:
+    """Keeps checkpoints as a fit would find them after a kill."""
+
+    def __init__(self, content=None):
+        self.content, self.history = content, []
+
+    def read(self):
+        return self.content
+
+    def write(self, content):
+        self.content = content
+        self.history.append(content)
 
 
-@pytest.fixture
-def tiny_folder(values, awkward_schema, tmp_path):
-    tokenizer = compact_tokenizer(awkward_schema)
+def fit(table, schema, plan=PLAN, **support):
+    tokenizer = compact_tokenizer(schema)
     with borrowed_random_state(1), quiet_transformers():
-        write_tiny_model(tmp_path, tokenizer, most_tokens(values, tokenizer) + 1)
-    return tmp_path
+        rows = CompactRows(table, schema, tokenizer, seed=5)
+        return trained(tiny_model(tokenizer, rows.most_tokens), rows, plan, FitSupport(**support))
 
 
-def test_rows_start_and_end_with_the_end_token_and_padding_is_not_learned():
-    batch = EndedRows(end_token=9)([{"input_ids": [1, 2, 3]}, {"input_ids": [4]}])
-    assert batch["input_ids"].tolist() == [[9, 1, 2, 3, 9], [9, 4, 9, 9, 9]]
-    assert batch["labels"].tolist() == [[9, 1, 2, 3, 9], [9, 4, 9, -100, -100]]
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
 
 
-def test_every_access_to_a_row_shuffles_its_columns(values, awkward_schema):
-    from be_great.great_dataset import GReaTDataset
+def same(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
 
-    rows = GReaTDataset.from_pandas(values.head(1))
+
+def test_a_batch_is_whole_rows_between_end_tokens_in_random_orders(awkward_table, awkward_schema):
     tokenizer = compact_tokenizer(awkward_schema)
-    rows.set_tokenizer(tokenizer)
-    with borrowed_random_state(2):
-        texts = {tokenizer.decode(row["input_ids"]) for row in rows.__getitems__([0] * 60)}
-    assert len(texts) > 30
-    assert len({text.split(" is ")[0] for text in texts}) == len(awkward_schema.columns)
+    rows = CompactRows(awkward_table, awkward_schema, tokenizer, seed=5)
+    values = written_values(awkward_table, awkward_schema, fixed_width=True)
+    chosen = np.array([3, 1, 4, 1])
+    orders = set()
+    for seed in range(30):
+        batch = rows.batch(chosen, -1, seed)
+        assert batch.shape[1] <= rows.most_tokens
+        for position, tokens in zip(chosen, batch.tolist(), strict=True):
+            tokens = [token for token in tokens if token != NOT_LEARNED]
+            assert tokens[0] == tokens[-1] == tokenizer.eos_token_id
+            text = tokenizer.decode(tokens[1:-1])
+            pieces = [f"{name} is {values.loc[position, name]}" for name in values]
+            assert sorted(text.replace(", ", "\0").split("\0")) == sorted(
+                ", ".join(pieces).replace(", ", "\0").split("\0")
+            )
+            orders.add(text.split(" is ")[0])
+    assert orders >= {"is", "age (y.)", "CD4+|x", "größe"}
+    assert torch.equal(rows.batch(chosen, -1, 7), rows.batch(chosen, -1, 7))
 
 
-def test_training_keeps_a_falling_curve_and_prints_nothing(tiny_folder, values, capfd):
-    plan = TrainingPlan(steps=60, batch_size=8, learning_rate=3e-3, seed=4)
-    with borrowed_random_state(1), quiet_transformers():
-        curve = fine_tuned(str(tiny_folder), values, plan).learning_curve
-    assert curve["step"].tolist() == list(range(1, 61))
-    assert curve["loss"].tail(5).mean() < 0.8 * curve["loss"].head(5).mean()
+def test_numbers_move_with_the_epoch_and_only_with_it(awkward_table, awkward_schema):
+    rows = CompactRows(awkward_table, awkward_schema, compact_tokenizer(awkward_schema), seed=5)
+    chosen = np.arange(60)
+    first, again, second = (rows.batch(chosen, epoch, 1) for epoch in (0, 0, 1))
+    other = CompactRows(awkward_table, awkward_schema, compact_tokenizer(awkward_schema), seed=5)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert torch.equal(other.batch(chosen, 1, 1), second)
+
+
+def test_text_rows_are_be_greats_and_leave_the_global_generator_alone(
+    awkward_table, awkward_schema
+):
+    import random
+
+    values = written_values(awkward_table, awkward_schema, fixed_width=True)
+    tokenizer = compact_tokenizer(awkward_schema)
+    rows = TextRows(values.head(2), tokenizer)
+    before = random.getstate()
+    batches = [rows.batch(np.array([0, 1]), 0, seed) for seed in (1, 1, 2)]
+    assert random.getstate() == before
+    assert torch.equal(batches[0], batches[1])
+    assert not torch.equal(batches[0], batches[2])
+    assert (batches[0][:, 0] == tokenizer.eos_token_id).all()
+
+
+def test_training_tells_a_falling_loss_and_prints_nothing(awkward_table, awkward_schema, capfd):
+    told = []
+    plan = TrainingPlan(steps=30, batch_size=8, learning_rate=3e-3, seed=4)
+    result = fit(awkward_table, awkward_schema, plan, on_progress=told.append)
+    curve = result.learning_curve
+    assert curve["step"].tolist() == list(range(1, 31))
+    assert curve["loss"].tail(3).mean() < 0.8 * curve["loss"].head(3).mean()
+    assert curve["held_out_loss"].isna().all()  # 60 rows are too few to hold some out
+    assert [one.step for one in told] == curve["step"].tolist()
+    assert told[-1].seconds_left == 0
+    assert result.tokens_per_second > 0
     assert capfd.readouterr() == ("", "")
 
 
-def test_refuses_a_model_with_too_little_room(values, awkward_schema, tmp_path):
-    with borrowed_random_state(1), quiet_transformers():
-        write_tiny_model(tmp_path, compact_tokenizer(awkward_schema), 8)
-        with pytest.raises(GeneratorError, match="room for 17 tokens; got end token 0, room for 8"):
-            fine_tuned(str(tmp_path), values, PLAN)
+@pytest.mark.slow
+def test_stops_when_held_out_rows_are_told_worse_and_keeps_the_best_weights(awkward_schema):
+    import pandas as pd
 
-
-def test_sampler_stops_at_the_end_token_and_follows_its_generator(tiny_folder):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    with quiet_transformers(), torch.inference_mode():
-        model = AutoModelForCausalLM.from_pretrained(tiny_folder).eval()
-        tokenizer = AutoTokenizer.from_pretrained(tiny_folder)
-
-        def texts(seed, max_tokens, n_texts=3000, temperature=1.0):
-            return drawn_texts(
-                model,
-                tokenizer,
-                n_texts,
-                max_tokens=max_tokens,
-                temperature=temperature,
-                random=torch.Generator().manual_seed(seed),
-            )
-
-        assert texts(1, 10) == texts(1, 10)
-        assert texts(1, 10) != texts(2, 10)
-        assert len(texts(1, 2)) == 3000
-        n_ended = [sum(text != "" for text in texts(1, length)) for length in (1, 10)]
-        assert n_ended[0] < n_ended[1]
-        seen = {token for text in texts(1, 10) for token in tokenizer(text)["input_ids"]}
-        assert len(seen) > 60  # untrained: all tokens are likely, none is cut off
-        assert len(set(texts(1, 10, temperature=1e-3))) == 1
-
-
-def test_files_hold_the_model(tiny_folder):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    with quiet_transformers():
-        model = AutoModelForCausalLM.from_pretrained(tiny_folder)
-        files = model_to_files(model, AutoTokenizer.from_pretrained(tiny_folder))
-    restored, tokenizer = model_from_files(files)
-    assert model_to_files(restored, tokenizer) == files
-    assert all(name.endswith((".safetensors", ".json")) for name in files)
-    assert str(tiny_folder).encode() not in b"".join(files.values())
-    for name, weight in model.state_dict().items():
-        assert torch.equal(weight, restored.state_dict()[name])
-
-
-def test_a_trained_model_writes_rows(awkward_schema, tmp_path):
-    schema = awkward_schema.select(["is it", "größe"])
     rng = np.random.default_rng(1)
-    binary = rng.integers(0, 2, 200)
-    table = schema.canonical(pd.DataFrame({"is it": binary, "größe": np.where(binary, 10, 1)}))
-    values = written_values(table, schema)
-    tokenizer = compact_tokenizer(schema)
-    plan = TrainingPlan(steps=150, batch_size=16, learning_rate=3e-3, seed=1)
-    with borrowed_random_state(1), quiet_transformers():
-        write_tiny_model(tmp_path, tokenizer, most_tokens(values, tokenizer) + 1)
-        fitted = fine_tuned(str(tmp_path), values, plan)
-    with torch.inference_mode():
-        texts = drawn_texts(
-            fitted.model,
-            fitted.tokenizer,
-            1000,
-            max_tokens=most_tokens(values, tokenizer),
-            temperature=1.0,
-            random=torch.Generator().manual_seed(1),
+    schema = awkward_schema.select(["is it", "CD4+|x"])
+    levels = list(schema["CD4+|x"].levels)
+    table = schema.canonical(
+        pd.DataFrame({"is it": rng.integers(0, 2, 200), "CD4+|x": rng.choice(levels, 200)})
+    )
+    plan = TrainingPlan(steps=300, batch_size=32, learning_rate=2e-2, seed=4)
+    curve = fit(table, schema, plan).learning_curve
+    assert curve["step"].iloc[-1] < 300
+    best = curve["held_out_loss"].idxmin()
+    assert len(curve) - 1 - best == 5
+    # two orders, a coin and a die with six faces
+    assert curve["held_out_loss"].min() == pytest.approx(np.log(2 * 2 * 6), abs=0.25)
+
+
+@pytest.mark.parametrize("killed_at", [5, 10])
+def test_a_killed_fit_goes_on_to_the_same_weights(awkward_table, awkward_schema, killed_at):
+    whole = fit(awkward_table, awkward_schema)
+    memory = Memory()
+
+    def die(progress):
+        if progress.step >= killed_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            awkward_table,
+            awkward_schema,
+            on_progress=die,
+            checkpoints=memory,
+            checkpoint_every=2,
         )
-    read = read_rows(texts, schema).dropna()
-    assert len(read) > 900
-    first = pd.Series(texts).str.startswith("is it is").mean()
-    assert 0.3 < first < 0.7  # the order of columns is learned as random
-    assert (read["größe"].eq("10") == read["is it"].eq(1)).mean() > 0.95
+    steps = []
+    resumed = fit(
+        awkward_table,
+        awkward_schema,
+        on_progress=lambda told: steps.append(told.step),
+        checkpoints=memory,
+        checkpoint_every=2,
+    )
+    assert steps[0] > killed_at - 2
+    assert same(weights(whole.model), weights(resumed.model))
+    assert whole.learning_curve.equals(resumed.learning_curve)
+
+
+def test_a_checkpoint_of_another_fit_or_a_damaged_one_is_not_used(awkward_table, awkward_schema):
+    memory = Memory()
+    fit(awkward_table, awkward_schema, checkpoints=memory, checkpoint_every=4)
+    whole = fit(awkward_table, awkward_schema)
+    other_plan = TrainingPlan(steps=12, batch_size=8, learning_rate=1e-2, seed=4)
+    for content, plan in ((memory.content, other_plan), (memory.content[:-9], PLAN), (b"x", PLAN)):
+        found = fit(awkward_table, awkward_schema, plan, checkpoints=Memory(content))
+        alone = fit(awkward_table, awkward_schema, plan)
+        assert same(weights(found.model), weights(alone.model))
+    assert TrainingState.from_bytes(memory.content, "another fit") is None
+    assert not same(weights(whole.model), weights(found.model)) or plan is PLAN
+
+
+def test_a_checkpoint_holds_weights_and_numbers_but_no_value(awkward_table, awkward_schema):
+    memory = Memory()
+    table = awkward_table.assign(**{"age (y.)": 73.1})
+    fit(table, awkward_schema, checkpoints=memory, checkpoint_every=6)
+    content = memory.content
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    state = json.loads(header.pop("__metadata__")["state"])
+    assert set(state) == {"fit", "step", "best_loss", "n_worse", "losses", "curve"}
+    assert state["step"] == 12
+    kinds = {name.split("/")[0] for name in header}
+    assert kinds == {"weights", "average", "best", "exp_avg", "exp_avg_sq", "step"}
+    for trace in (b"73.1", np.float64(73.1).tobytes(), np.float32(73.1).tobytes(), b"pickle"):
+        assert trace not in content
+
+
+def test_refuses_a_model_with_too_little_room(awkward_schema):
+    with borrowed_random_state(1), quiet_transformers():
+        model = tiny_model(compact_tokenizer(awkward_schema), 8)
+    with pytest.raises(GeneratorError, match="'hf:x': expected room for 17 tokens, got room for 8"):
+        require_room(model, "hf:x", 17)
+
+
+def test_files_hold_the_model(awkward_schema):
+    tokenizer = compact_tokenizer(awkward_schema)
+    with borrowed_random_state(1), quiet_transformers():
+        model = tiny_model(tokenizer, 30)
+        files = model_to_files(model, tokenizer)
+    restored, read = model_from_files(files)
+    assert model_to_files(restored, read) == files
+    assert all(name.endswith((".safetensors", ".json")) for name in files)
+    assert same(weights(model), weights(restored))

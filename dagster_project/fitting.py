@@ -1,0 +1,65 @@
+"""What a long fit is lent: the device, a checkpoint that outlives the process, and listeners."""
+
+import math
+import time
+from collections.abc import Mapping
+
+import dagster as dg
+
+from dagster_project.asset_run import AssetRun, asset_key
+from hybrid_assets.generators import CovariateGenerator
+from hybrid_assets.generators.fit_support import FitProgress, FitSupport
+from hybrid_assets.generators.llm import LlmGenerator
+from hybrid_assets.schema import TableSchema
+from warehouse import CheckpointFile
+
+SECONDS_BETWEEN_REPORTS = 10.0
+
+
+class ProgressEvents:
+    """Shows a fit's progress as observations of its asset, at most one in ten seconds."""
+
+    def __init__(self, run: AssetRun) -> None:
+        self._run, self._next = run, time.monotonic() + SECONDS_BETWEEN_REPORTS
+
+    def __call__(self, progress: FitProgress) -> None:
+        """Report: numbers about the whole table only."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + SECONDS_BETWEEN_REPORTS
+        held_out = progress.held_out_loss
+        numbers: dict[str, float] = {
+            "step": progress.step,
+            "most_steps": progress.n_steps,
+            "loss": round(progress.loss, 3),
+            **({} if math.isnan(held_out) else {"held_out_loss": round(held_out, 3)}),
+            "seconds_left_at_most": round(progress.seconds_left),
+        }
+        key = asset_key(self._run.study, self._run.asset)
+        self._run.context.log_event(dg.AssetObservation(key, description="fitting", metadata=numbers))
+
+
+def fitted(run: AssetRun, generator: CovariateGenerator, schema: TableSchema) -> CovariateGenerator:
+    """Fit to training rows at the digits that may be shown; a language model can be interrupted."""
+    train = schema.rounded(run.part("train", run.schema())[schema.names])
+    if isinstance(generator, LlmGenerator):
+        generator.support = FitSupport(
+            run.compute.chosen, run.compute.precision, ProgressEvents(run), checkpoint_of(run)
+        )
+    return generator.fit(train, schema, run.rng)
+
+
+def checkpoint_of(run: AssetRun) -> CheckpointFile:
+    """Give the checkpoint of the fit that an asset makes of the inputs it has read."""
+    return CheckpointFile(run.storage.path, run.fit)
+
+
+def fit_metadata(run: AssetRun, generator: CovariateGenerator) -> Mapping[str, object]:
+    """Tell where a language model was fitted, how fast, and how much memory the step took."""
+    if not isinstance(generator, LlmGenerator):
+        return {}
+    return {
+        "device": generator.model_.device.type,
+        "peak_memory_bytes": run.compute.peak_bytes(),
+        "tokens_per_second": round(generator.tokens_per_second_),
+    }
