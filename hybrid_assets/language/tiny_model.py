@@ -46,6 +46,5 @@ def tiny_model(tokenizer: PreTrainedTokenizerFast, n_positions: int) -> LlamaFor
             tie_word_embeddings=True,
             bos_token_id=tokenizer.eos_token_id,
             eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
         )
     )

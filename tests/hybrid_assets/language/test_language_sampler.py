@@ -128,7 +128,8 @@ def test_masked_draws_renormalise_every_token(compact_model):
     tokens = torch.tensor([[vocabulary["<end>"], vocabulary[", c is "]]])
     with torch.inference_mode():
         logits = language_model.model(tokens).logits[0, -1].double()
-    wanted = logits[[vocabulary[word] for word in words]].softmax(dim=0).tolist()
+    levels = [language_model.tokenizer(f"c is {word}")["input_ids"][-1] for word in words]
+    wanted = logits[levels].softmax(dim=0).tolist()
     masked = law(language_model, (2, 0, 1), is_masked=True)
     shares = [sum(p for row, p in masked.items() if row[2] == word) for word in words]
     assert shares == pytest.approx(wanted, rel=1e-6)
