@@ -4,9 +4,7 @@ import math
 import time
 from collections.abc import Mapping
 
-import dagster as dg
-
-from dagster_project.asset_run import AssetRun, asset_key
+from dagster_project.asset_run import AssetRun
 from hybrid_assets.generators import CovariateGenerator
 from hybrid_assets.generators.fit_support import FitProgress, FitSupport
 from hybrid_assets.generators.llm import LlmGenerator
@@ -29,14 +27,14 @@ class ProgressEvents:
         self._next = time.monotonic() + SECONDS_BETWEEN_REPORTS
         held_out = progress.held_out_loss
         numbers: dict[str, float] = {
+            "share_done": progress.step / progress.n_steps,
             "step": progress.step,
             "most_steps": progress.n_steps,
             "loss": round(progress.loss, 3),
             **({} if math.isnan(held_out) else {"held_out_loss": round(held_out, 3)}),
             "seconds_left_at_most": round(progress.seconds_left),
         }
-        key = asset_key(self._run.study, self._run.asset)
-        self._run.context.log_event(dg.AssetObservation(key, description="fitting", metadata=numbers))
+        self._run.observe(numbers)
 
 
 def fitted(run: AssetRun, generator: CovariateGenerator, schema: TableSchema) -> CovariateGenerator:

@@ -62,7 +62,10 @@ class RunDisplay:
             self._bars.start()
         if asset not in self._tasks:
             self._tasks[asset] = self._bars.add_task(asset, total=1.0, place="")
-        place = f"{told['scenario'].value}, n = {told['n_rows'].value:,}"
+        if "step" in told:
+            place = f"step {told['step'].value}, loss {told['loss'].value}"
+        else:
+            place = f"{told['scenario'].value}, n = {told['n_rows'].value:,}"
         self._bars.update(self._tasks[asset], completed=share, place=place)
 
     def _finish(self, event: dg.DagsterEvent) -> None:
