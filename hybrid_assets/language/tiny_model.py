@@ -18,10 +18,9 @@ INITIAL_SD = 0.1  # near 1/sqrt(WIDTH); with the usual 0.02 correlations are not
 def tiny_model(tokenizer: PreTrainedTokenizerFast, n_positions: int) -> LlamaForCausalLM:
     """Make an untrained transformer of two layers of width 64 for one table.
 
-    It is not pretrained: all it will know is the rows it is shown. It has
-    rotary positions (Llama's layout): with GPT-2's learned positions of the
-    same size, columns in random order took four times the steps to tell
-    apart (benchmarks/RESULTS.md). The weights are drawn from torch's global
+    It is not pretrained: all it will know is the rows it is shown. Positions
+    are rotations (Llama's layout), so that nothing need be learned to tell
+    how far apart two tokens are. The weights are drawn from torch's global
     random state, as everywhere in `transformers`.
 
     Parameters

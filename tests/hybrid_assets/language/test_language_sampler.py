@@ -1,5 +1,6 @@
 """The sampler's law against every row of small tables, written out one by one."""
 
+from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import permutations, product
@@ -75,11 +76,14 @@ def law(language_model, order, *, is_masked, given=(), restrictions=None):
     return found
 
 
-def spelled_out(language_model, order, values):
-    """Give the probabilities of a row's tokens and where they are, from its text alone.
+NAME = "one of the names to come"
 
-    Returns the product of the probabilities of value tokens and of the ends
-    of values, by the letters that a token has, never by the grammar.
+
+def choices(language_model, order, values):
+    """Give what the model chooses in a row: what came before, the choice, its probability.
+
+    Value tokens and the ends of values are choices, told by the letters that
+    a token has, from the row's text alone, never by the grammar.
     """
     tokenizer, names = language_model.tokenizer, SMALL.names
     text, role = "", ""
@@ -96,30 +100,52 @@ def spelled_out(language_model, order, values):
     tokens = [tokenizer.eos_token_id, *encoded["input_ids"], tokenizer.eos_token_id]
     logits = language_model.model(torch.tensor([tokens])).logits[0].double()
     probabilities = logits.softmax(dim=1).numpy()
-    total, place = probabilities[-2, tokens[-1]], 0
+    found, place = [], 0
     for position, (begin, end) in enumerate(language_model.spans(text, encoded)):
-        roles = set(role[begin:end])
+        before, roles = tuple(tokens[: position + 1]), set(role[begin:end])
         if "N" in roles:
             place += 1
             to_come = {
                 language_model.name_token(names[number], at_start=False) for number in order[place:]
             }
-            total *= probabilities[position, sorted(to_come)].sum()
+            found.append((before, NAME, probabilities[position, sorted(to_come)].sum()))
         elif roles & {"v", ","}:
-            total *= probabilities[position, tokens[position + 1]]
-    return float(total)
+            chosen = tokens[position + 1]
+            found.append((before, chosen, probabilities[position, chosen]))
+    return [*found, (tuple(tokens[:-1]), tokens[-1], probabilities[-2, tokens[-1]])]
+
+
+def written_out(language_model, order):
+    """Give the choices in every row of `SMALL`."""
+    rows = product(*VALUES.values())
+    with torch.inference_mode():
+        return {row: choices(language_model, order, row) for row in rows}
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3)))[::2])
-def test_both_modes_have_the_law_of_all_rows_written_out(language_model, order):
-    with torch.inference_mode():
-        wanted = {row: spelled_out(language_model, order, row) for row in product(*VALUES.values())}
+def test_exact_draws_have_the_law_of_all_rows_written_out(language_model, order):
+    rows = written_out(language_model, order)
+    wanted = {row: np.prod([p for *_, p in made]) for row, made in rows.items()}
     exact = law(language_model, order, is_masked=False)
     assert exact.keys() == wanted.keys()
     assert exact == pytest.approx(wanted, rel=1e-5, abs=1e-12)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3)))[::2])
+def test_masked_draws_divide_each_choice_by_all_that_lead_to_a_row(language_model, order):
+    rows = written_out(language_model, order)
+    leads_on = {choice for made in rows.values() for choice in made}
+    valid_mass = Counter()
+    for before, _, p in {choice[:2]: choice for choice in leads_on}.values():
+        valid_mass[before] += p
+    wanted = {
+        row: np.prod([p / valid_mass[before] for before, _, p in made])
+        for row, made in rows.items()
+    }
+    assert sum(wanted.values()) == pytest.approx(1, abs=1e-6)
     masked = law(language_model, order, is_masked=True)
     assert masked.keys() == wanted.keys()
-    assert sum(masked.values()) == pytest.approx(1, abs=1e-9)
+    assert masked == pytest.approx(wanted, rel=1e-5, abs=1e-12)
 
 
 def test_masked_draws_renormalise_every_token(compact_model):
