@@ -6,6 +6,7 @@ of other inputs are never taken for its own.
 """
 
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -47,9 +48,13 @@ class UnfinishedParts:
     def keep(self, name: str, part: pd.DataFrame) -> None:
         """Store one part, whole or not at all; the index is not kept."""
         buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pandas(part, preserve_index=False), buffer)
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        pq.write_table(table, buffer, write_page_checksum=True)
         make_private_folder(self._folder)
-        replace_file(self._folder / f"{_checked(name)}{_SUFFIX}", buffer.getvalue())
+        # two runs may finish the same part, so each writes a file of its own
+        own = self._folder / f".{_checked(name)}.{os.getpid()}"
+        replace_file(own, buffer.getvalue())
+        own.replace(self._folder / f"{name}{_SUFFIX}")
 
     def read(self) -> pd.DataFrame | None:
         """Give all parts in one table, by the order of their names; None if there are none.
@@ -59,9 +64,11 @@ class UnfinishedParts:
         found = []
         for file in sorted(self._folder.glob(f"[!.]*{_SUFFIX}")):
             try:
-                found.append(pq.read_table(file).to_pandas())
-            except pa.ArrowInvalid:
-                file.unlink()
+                found.append(pq.read_table(file, page_checksum_verification=True).to_pandas())
+            except PermissionError:
+                raise
+            except (pa.ArrowException, OSError, UnicodeDecodeError):
+                file.unlink(missing_ok=True)
         return pd.concat(found, ignore_index=True) if found else None
 
     def remove(self) -> None:

@@ -1,6 +1,7 @@
 """What the report of a study says, gathered from its results."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import dagster as dg
 
@@ -100,9 +101,9 @@ PUBLISHED_NOTE = (
 
 def _checks(run: AssetRun, guards: Sequence[dg.AssetCheckSpec]) -> Iterator[CheckResult]:
     """Tell every check of its own, and the data suites in one line unless one failed."""
-    outcomes = [(spec, _last_outcome(run, spec)) for spec in guards]
-    suites = [(spec, passed) for spec, passed in outcomes if spec.name in SUITE]
-    n_passed = sum(passed is True for _, passed in suites)
+    outcomes = [(spec, _last_evaluation(run, spec)) for spec in guards]
+    suites = [found for spec, found in outcomes if spec.name in SUITE]
+    n_passed = sum(_has_passed(found) for found in suites)
     yield CheckResult(
         name="data suites",
         passed=n_passed == len(suites),
@@ -110,22 +111,33 @@ def _checks(run: AssetRun, guards: Sequence[dg.AssetCheckSpec]) -> Iterator[Chec
         explanation=f"{n_passed} of {len(suites)} rules on columns, types, ranges and levels of "
         "the seed and the synthetic tables are met.",
     )
-    for spec, passed in outcomes:
-        if spec.name not in SUITE or passed is not True:
+    for spec, found in outcomes:
+        if spec.name not in SUITE or not _has_passed(found):
             asset = "/".join(spec.asset_key.path[1:])
             yield CheckResult(
                 name=f"{asset}: {spec.name}",
-                passed=passed is True,
-                severity="blocking" if spec.blocking else "warning",
-                explanation=(spec.description or "") + ("" if passed is not None else NOT_RUN),
+                passed=_has_passed(found),
+                severity=_severity(spec, found),
+                explanation=(spec.description or "") + (NOT_RUN if found is None else ""),
             )
 
 
 NOT_RUN = " (Not evaluated yet.)"
 
 
-def _last_outcome(run: AssetRun, spec: dg.AssetCheckSpec) -> bool | None:
+def _last_evaluation(run: AssetRun, spec: dg.AssetCheckSpec) -> dg.AssetCheckEvaluation | None:
     record = run.instance.get_latest_asset_check_evaluation_record(spec.key)
-    if record is None or record.evaluation is None:
-        return None
-    return bool(record.evaluation.passed)
+    return None if record is None else record.evaluation
+
+
+def _has_passed(found: dg.AssetCheckEvaluation | None) -> bool:
+    return found is not None and bool(found.passed)
+
+
+def _severity(
+    spec: dg.AssetCheckSpec, found: dg.AssetCheckEvaluation | None
+) -> Literal["blocking", "error", "warning"]:
+    if spec.blocking:
+        return "blocking"
+    is_error = found is not None and found.severity is dg.AssetCheckSeverity.ERROR
+    return "error" if is_error else "warning"

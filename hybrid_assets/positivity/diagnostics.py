@@ -31,10 +31,11 @@ class OverlapDiagnostics:
     ess_control, ess_treated : float
         Effective sample size of each arm under bounded weights.
     balance : DataFrame
-        Per covariate (and level held by `MIN_LEVEL_ROWS` rows or more):
-        ``smd_unweighted`` and ``smd_weighted``, difference of arm means over
-        the unweighted pooled standard deviation; missing where that deviation
-        is zero.
+        Per covariate (and level that `MIN_LEVEL_ROWS` rows or more have, and as
+        many have not): ``smd_unweighted`` and ``smd_weighted``, difference of
+        arm means over the unweighted pooled standard deviation; missing where
+        that deviation is zero, and for a 0/1 covariate whose rarer value fewer
+        rows have: the sign would tell the treatment of a single person.
     """
 
     n_control: int
@@ -117,6 +118,7 @@ def _balance(
     plain = (treatment == 1).astype(float), (treatment == 0).astype(float)
     records = []
     for name, level, values in _contrasts(covariates, schema):
+        is_rare = level is None and schema[name].is_discrete_set and not _is_common(values)
         variances = [values[treatment == arm].var() for arm in (0, 1)]
         spread = float(np.sqrt(np.mean(variances)))
         unweighted, weighted = (
@@ -127,8 +129,8 @@ def _balance(
             {
                 "covariate": name,
                 "level": level,
-                "smd_unweighted": unweighted / spread if spread > 0.0 else np.nan,
-                "smd_weighted": weighted / spread if spread > 0.0 else np.nan,
+                "smd_unweighted": np.nan if is_rare or spread == 0.0 else unweighted / spread,
+                "smd_weighted": np.nan if is_rare or spread == 0.0 else weighted / spread,
             }
         )
     return pd.DataFrame(records, columns=["covariate", "level", "smd_unweighted", "smd_weighted"])
@@ -146,8 +148,14 @@ def _contrasts(
             contrasts += [
                 (column.name, level, rows.to_numpy(dtype=float))
                 for level, rows in held
-                if rows.sum() >= MIN_LEVEL_ROWS
+                if _is_common(rows.to_numpy())
             ]
         else:
             contrasts.append((column.name, None, values.to_numpy(dtype=float)))
     return contrasts
+
+
+def _is_common(values: np.ndarray) -> bool:
+    """Tell whether enough rows have a level, or a 1, and enough have not."""
+    n_with = int(values.sum())
+    return min(n_with, len(values) - n_with) >= MIN_LEVEL_ROWS

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pydantic import ConfigDict
 
 from hybrid_assets.privacy.copying import (
     continuous_names,
@@ -33,6 +34,8 @@ W, WAY = "W", "W, A, Y"
 class PrivacyEvaluation:
     """Evidence about one synthetic table; it never says that a table is anonymous.
 
+    As JSON it keeps NaN and infinity, as words.
+
     Attributes
     ----------
     findings : list of Finding
@@ -41,6 +44,8 @@ class PrivacyEvaluation:
     n_synthetic, n_members, n_holdout : int
     policy : PrivacyPolicy
     """
+
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
 
     findings: list[Finding]
     verdict: Verdict
@@ -68,7 +73,25 @@ def evaluate_privacy(
     policy : PrivacyPolicy
     rng : Generator
         Draws the synthetic rows that descriptions are taken from.
+
+    Returns
+    -------
+    PrivacyEvaluation
+        With fewer than 20 people on a side, or 50 rows, nothing is attacked:
+        only the shares are judged, and the verdict is never PASS.
     """
+    measures = _attacks(attacked, policy, rng) if attacked.is_large_enough else []
+    measures += [share_measure(share, target, policy) for target, share in shares.items()]
+    findings = judge(measures, policy)
+    verdict = overall(findings)
+    if verdict is Verdict.PASS and attacked.n_holdout < policy.min_holdout:
+        verdict = Verdict.INCONCLUSIVE
+    return PrivacyEvaluation(
+        findings, verdict, len(attacked.synthetic), attacked.n_members, attacked.n_holdout, policy
+    )
+
+
+def _attacks(attacked: Attacked, policy: PrivacyPolicy, rng: np.random.Generator) -> list[Measure]:
     measures: list[Measure] = []
     for target, seen in ((W, attacked.covariates), (WAY, attacked)):
         measures += [
@@ -89,15 +112,7 @@ def evaluate_privacy(
         ]
     measures += [attribute_inference(attacked, n, policy) for n in attacked.schema.names]
     measures += rare_levels_shown(attacked, policy)
-    measures += [share_measure(share, target, policy) for target, share in shares.items()]
-    findings = judge(measures, policy)
-    n_holdout = len(attacked.people) - attacked.n_members
-    verdict = overall(findings)
-    if verdict is Verdict.PASS and n_holdout < policy.min_holdout:
-        verdict = Verdict.INCONCLUSIVE
-    return PrivacyEvaluation(
-        findings, verdict, len(attacked.synthetic), attacked.n_members, n_holdout, policy
-    )
+    return measures
 
 
 def share_measure(share: DcrShare, target: str, policy: PrivacyPolicy) -> Measure:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scipy.stats import norm
-
 NORMAL_95 = 1.959964
 
 
@@ -90,6 +88,8 @@ def normal_measure(
     found : tuple of float
         Estimate, standard error (0 if every person scores alike), reference.
     """
+    from scipy.stats import norm
+
     value, se, reference = found
     low, high = value - NORMAL_95 * se, value + NORMAL_95 * se
     distance = value - limits.fail_above

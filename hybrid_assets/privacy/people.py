@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.errors import EvaluationError
 from hybrid_assets.privacy.records import RecordEncoder
 from hybrid_assets.schema import TableSchema
+
+LEAST_PEOPLE, LEAST_ROWS = 20, 50
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,23 +44,7 @@ class Attacked:
         holdout: pd.DataFrame,
         schema: TableSchema,
     ) -> Attacked:
-        """Put training and holdout people together.
-
-        Raises
-        ------
-        EvaluationError
-            If a table has too few rows to attack.
-        """
-        for name, table, least in (
-            ("synthetic", synthetic, 50),
-            ("training", train, 20),
-            ("holdout", holdout, 20),
-        ):
-            if len(table) < least:
-                raise EvaluationError(
-                    f"study {schema.study!r}: attacks need at least {least} {name} rows; "
-                    f"got {len(table)}"
-                )
+        """Put training and holdout people together."""
         names = schema.names
         people = pd.concat([train[names], holdout[names]], ignore_index=True)
         given = synthetic[names].reset_index(drop=True)
@@ -70,6 +55,17 @@ class Attacked:
             if column.decimals is not None
         }
         return cls(shown, schema.rounded(people), len(train), schema, n_beyond)
+
+    @property
+    def n_holdout(self) -> int:
+        """People whom nothing was fitted to."""
+        return len(self.people) - self.n_members
+
+    @property
+    def is_large_enough(self) -> bool:
+        """Whether there are enough people on both sides, and rows, to attack."""
+        n_people = min(self.n_members, self.n_holdout)
+        return n_people >= LEAST_PEOPLE and len(self.synthetic) >= LEAST_ROWS
 
     @cached_property
     def is_member(self) -> np.ndarray:

@@ -102,13 +102,13 @@ class CheckResult:
     ----------
     name, explanation : str
     passed : bool
-    severity : {"blocking", "warning"}
+    severity : {"blocking", "error", "warning"}
         A failed blocking check stops a release.
     """
 
     name: str
     passed: bool
-    severity: Literal["blocking", "warning"]
+    severity: Literal["blocking", "error", "warning"]
     explanation: str
 
 

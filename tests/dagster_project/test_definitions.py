@@ -81,7 +81,7 @@ def test_both_entries_name_the_same_code_location() -> None:
     assert module["location_name"] == project["code_location_name"]
 
 
-def test_every_path_from_confidential_rows_to_shareable_ones_passes_a_blocking_check() -> None:
+def test_every_table_of_synthetic_rows_has_a_blocking_check() -> None:
     location = defs()
     graph = location.resolve_asset_graph()
     blocking = {check.asset_key for check in graph.asset_check_keys if graph.get(check).blocking}

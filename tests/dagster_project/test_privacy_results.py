@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import dagster as dg
@@ -64,5 +65,10 @@ def test_the_file_holds_aggregates_and_reads_back(leak: PrivacyEvaluation) -> No
     document = EVALUATIONS.dump_json(leak)
     again = EVALUATIONS.validate_json(document)
     assert again.verdict == leak.verdict
+    unanswered = replace(leak.findings[0].measure, ci_low=math.nan, ci_high=math.inf)
+    findings = [replace(leak.findings[0], measure=unanswered)]
+    kept = EVALUATIONS.validate_json(EVALUATIONS.dump_json(replace(leak, findings=findings)))
+    assert math.isnan(kept.findings[0].measure.ci_low)
+    assert kept.findings[0].measure.ci_high == math.inf
     assert len(again.findings) == len(leak.findings)
     assert len(document) < 700 * len(leak.findings) + 3000  # no list of people in it

@@ -81,19 +81,28 @@ def test_empty_arm_is_refused():
         overlap(np.full(100, 0.5), np.zeros(100), table, DESIGN.schema())
 
 
-def test_levels_of_under_ten_people_are_not_named():
-    sites = ["common"] * 191 + ["rare-clinic"] * 9
-    schema = TableSchema(
-        study="demo",
-        columns=(
-            ColumnSchema(
-                name="site",
-                role=Role.COVARIATE,
-                kind=ColumnKind.CATEGORICAL,
-                levels=("common", "rare-clinic"),
-            ),
-        ),
-    )
+@pytest.mark.parametrize(
+    ("n_others", "shown"), [(41, ["common", "other"]), (0, [])], ids=["others", "only the rest"]
+)
+def test_levels_that_under_ten_people_have_or_have_not_are_not_named(n_others, shown):
+    sites = ["common"] * (191 - n_others) + ["other"] * n_others + ["rare-clinic"] * 9
+    schema = one_covariate("site", ColumnKind.CATEGORICAL, ("common", "other", "rare-clinic"))
     treatment = np.tile([0.0, 1.0], 100)
     found = overlap(np.full(200, 0.5), treatment, pd.DataFrame({"site": sites}), schema)
-    assert found.balance["level"].tolist() == ["common"]
+    assert found.balance["level"].tolist() == shown
+
+
+@pytest.mark.parametrize("rarer", [0, 1])
+def test_balance_of_a_rare_condition_does_not_tell_who_was_treated(rarer):
+    has_it = np.full(200, 1 - rarer)
+    has_it[7] = rarer
+    schema = one_covariate("hiv", ColumnKind.BINARY, None)
+    treatment = np.tile([0.0, 1.0], 100)
+    found = overlap(np.full(200, 0.5), treatment, pd.DataFrame({"hiv": has_it}), schema)
+    assert found.balance["covariate"].tolist() == ["hiv"]
+    assert found.balance[["smd_unweighted", "smd_weighted"]].isna().all(axis=None)
+
+
+def one_covariate(name, kind, levels):
+    column = ColumnSchema(name=name, role=Role.COVARIATE, kind=kind, levels=levels)
+    return TableSchema(study="demo", columns=(column,))

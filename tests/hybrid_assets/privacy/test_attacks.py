@@ -10,7 +10,6 @@ from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from hybrid_assets.errors import EvaluationError
 from hybrid_assets.privacy.auc import auc, mean_auc
 from hybrid_assets.privacy.copying import copied_cells, copied_rows, digit_replay
 from hybrid_assets.privacy.inference import attribute_inference, known_columns
@@ -21,6 +20,7 @@ from hybrid_assets.privacy.neighbours import k_nearest
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import crowding
+from hybrid_assets.privacy.verdict import Verdict
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
 POLICY = PrivacyPolicy()
@@ -214,13 +214,11 @@ def test_interval_measures():
         assert certain.p_value == p_value
 
 
-def test_too_few_rows_are_refused():
-    with pytest.raises(
-        EvaluationError, match="'small': attacks need at least 50 synthetic rows; got 49"
-    ):
-        Attacked.of(draw(49, 1), draw(60, 2), draw(60, 3), small_schema())
-    with pytest.raises(EvaluationError, match="at least 20 holdout rows; got 3"):
-        Attacked.of(draw(60, 1), draw(60, 2), draw(3, 3), small_schema())
+@pytest.mark.parametrize("sizes", [(49, 60, 60), (60, 19, 60), (60, 60, 19)])
+def test_too_few_rows_are_not_attacked_and_never_pass(sizes, evaluated):
+    found = evaluated(*(draw(n, seed) for seed, n in enumerate(sizes)), small_schema())
+    assert {f.measure.attack for f in found.findings} <= {Attack.DCR_SHARE}
+    assert found.verdict is not Verdict.PASS
 
 
 @pytest.mark.parametrize("names", [["A", "Y", "site"], ["age", "A", "Y"], ["weight", "A", "Y"]])
