@@ -18,6 +18,7 @@ from pathlib import Path
 from benchmarks.claim_draws import STUDIES, ClaimDraw, Task, read_draws, run_draw, unfinished
 from benchmarks.claim_summary import claim_page
 from hybrid_assets.errors import HybridAssetsError
+from hybrid_assets.processes import end_with_parent
 
 FOLDER = Path(__file__).parent
 
@@ -36,7 +37,10 @@ def run_tasks(tasks: list[Task], file: Path, n_processes: int) -> int:
     spawn = multiprocessing.get_context("spawn")  # torch does not survive a fork
     file.parent.mkdir(parents=True, exist_ok=True)
     cut_off = file.is_file() and not file.read_bytes().endswith(b"\n")
-    with file.open("a", encoding="utf-8") as lines, ProcessPoolExecutor(n_processes, spawn) as pool:
+    with (
+        file.open("a", encoding="utf-8") as lines,
+        ProcessPoolExecutor(n_processes, spawn, end_with_parent) as pool,
+    ):
         lines.write("\n" if cut_off else "")
         running = {pool.submit(attempt, task): task for task in tasks}
         for n_done, future in enumerate(as_completed(running), 1):

@@ -53,7 +53,7 @@ def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
 def simulate_jobs(
     study: StudyFile, assets: Iterable[dg.AssetsDefinition]
 ) -> list["UnresolvedAssetJobDefinition"]:
-    """Materialize the study's simulations, one after the other: each uses all cores itself.
+    """Materialize the study's simulations, one after the other: a benchmark uses all cores itself.
 
     No job if none of `assets` is one.
     """

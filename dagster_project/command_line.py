@@ -59,7 +59,9 @@ def run(
 def simulate(
     names: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Studies, run before.")],
 ) -> None:
-    """Simulate studies that have been run: which estimator to use. Takes minutes; may be resumed.
+    """Simulate studies that have been run: which estimator to use, and what the effect rests on.
+
+    Takes minutes. An interrupted benchmark goes on from its finished blocks.
 
     Example: hybrid simulate paper_trial
     """
@@ -71,7 +73,8 @@ def _run_all(names: list[str], job: JobWord) -> bool:
     known = _known_studies(job)
     unknown = sorted(set(names) - set(known))
     if unknown:
-        _refuse(f"unknown study {', '.join(unknown)}; known: {', '.join(known)}")
+        those = "study with simulations" if job == "simulate" else "study"
+        _refuse(f"unknown {those} {', '.join(unknown)}; known: {', '.join(known)}")
     runs = [_run_one(name, job) for name in names]
     return all(one.success for one in runs)
 

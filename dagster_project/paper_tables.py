@@ -13,6 +13,7 @@ from rich.table import Table
 
 from dagster_project.sources.csv_file import CsvSource
 from hybrid_assets.errors import SourceError
+from hybrid_assets.processes import end_with_parent
 from hybrid_assets.published import PUBLISHED_LABEL
 from hybrid_assets.published.paper1 import FILE_ROWS, TABLE_1, TABLE_2, TABLE_3, FigureTable
 from hybrid_assets.published.recipe import SCHEMA, recomputed_tables
@@ -56,7 +57,9 @@ def recomputed_in_processes(
 ) -> tuple[FigureTable, FigureTable, FigureTable]:
     """Recompute the three tables with one process for each core."""
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(os.cpu_count() or 1, 1), mp_context=fresh) as processes:
+    with ProcessPoolExecutor(
+        max(os.cpu_count() or 1, 1), mp_context=fresh, initializer=end_with_parent
+    ) as processes:
         return recomputed_tables(tables, processes.map)
 
 

@@ -125,7 +125,7 @@ def failure_text(event: dg.DagsterEvent) -> str:
     """Give the message of a failed step, without its stack."""
     data = event.step_failure_data
     if data.error and INTERRUPTED in data.error.message:
-        return "interrupted; the same command goes on from what is finished"
+        return "interrupted; run again, it starts afresh (a benchmark from its finished blocks)"
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
     return data.error.message.strip() if data.error else "no message"

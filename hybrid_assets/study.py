@@ -292,6 +292,15 @@ class Study(Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _dials_fit_the_assignment(self) -> Self:
+        if self.assignment == "randomised" and any(d.overlap != 1 for d in self.benchmark.dials):
+            raise ValueError(
+                f"study {self.name!r}: the dial overlap changes a propensity; expected none with "
+                "assignment randomised"
+            )
+        return self
+
     @property
     def label(self) -> str:
         """What everything made by the published recipe is marked with; else empty."""

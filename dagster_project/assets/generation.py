@@ -98,7 +98,6 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         table, report = draw_valid(model, schema, run.study.n_synthetic, rng)
         recorded = run.record_table(
             schema.stored(table),
-            files=model.to_files(),
             comments=comments_of(schema),
             drawn=_learning_curve(model),
             metadata={

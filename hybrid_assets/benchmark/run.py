@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 
 import pandas as pd
 
@@ -17,6 +15,7 @@ from hybrid_assets.benchmark.performance import performance
 from hybrid_assets.benchmark.plan import BenchmarkPlan, Block
 from hybrid_assets.benchmark.recommendation import Recommendation, recommend
 from hybrid_assets.errors import EvaluationError
+from hybrid_assets.processes import end_with_parent
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,15 +141,7 @@ def _start_worker(plan: BenchmarkPlan) -> None:
     """Receive the plan once, not with every block; end when the parent does."""
     global _plan_of_worker
     _plan_of_worker = plan
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Wait for the parent's end: a killed parent leaves its workers waiting for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
 
 
 def _run_in_worker(block: Block) -> pd.DataFrame:
