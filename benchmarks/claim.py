@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.claim_draws import STUDIES, ClaimDraw, Task, read_draws, run_draw, unfinished
-from benchmarks.claim_summary import claim_page
+from benchmarks.claim_page import claim_page
 from hybrid_assets.errors import HybridAssetsError
 from hybrid_assets.processes import end_with_parent
 

@@ -1,6 +1,7 @@
 """The claim's draws and their summary, by hand."""
 
 from dataclasses import replace
+from math import comb
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from scipy.stats import binomtest
 
 from benchmarks.claim import run_tasks
 from benchmarks.claim_draws import ClaimDraw, Task, read_draws, run_draw, unfinished
-from benchmarks.claim_summary import claim_page, claim_row, recovered_share, rmse_ratio
+from benchmarks.claim_page import claim_page
+from benchmarks.claim_summary import claim_row, paired_recovery, recovered_share, rmse_ratio
 from hybrid_assets.designs import DESIGNS
 
 SMALL = {"n_rows": 300, "n_synthetic": 400}
@@ -122,7 +124,8 @@ def test_a_row_by_hand() -> None:
     [
         (1.05, 1.5, 20, ("as expected", "as expected")),
         (1.3, 1.0, 20, ("NOT as expected", "NOT as expected")),
-        (1.05, 1.5, 2, ("as expected", "undecided with so few draws")),
+        (1.05, 1.5, 19, ("undecided", "undecided")),
+        (1.3, 1.0, 4, ("NOT as expected", "NOT as expected")),
     ],
 )
 def test_verdicts(hybrid: float, full: float, n_draws: int, verdicts: tuple[str, str]) -> None:
@@ -133,14 +136,51 @@ def test_verdicts(hybrid: float, full: float, n_draws: int, verdicts: tuple[str,
 def test_a_ratio_within_its_monte_carlo_error_is_undecided() -> None:
     row = claim_row([made(0, 1.2, 1.0), made(1, 0.9, 1.0), made(2, 1.02, 1.0)])
     assert row.population_ratio.value == pytest.approx(np.sqrt(0.0504 / 0.03))
-    assert row.hybrid_verdict == "undecided with so few draws"
+    assert row.hybrid_verdict == "undecided"
+
+
+def test_a_ratio_below_the_limit_by_less_than_two_errors_is_undecided() -> None:
+    noise = np.random.default_rng(0).normal(0.1, 0.05, 24)
+    row = claim_row([made(n, 1.0 + miss, 1.5) for n, miss in enumerate(noise)])
+    ratio = row.population_ratio
+    assert 1.1 - 2 * ratio.monte_carlo_error < ratio.value < 1.1
+    assert row.hybrid_verdict == "undecided"
+
+
+def test_recovery_is_compared_draw_by_draw() -> None:
+    hybrid, full = np.repeat([True, True, False, False], [5, 9, 2, 4]), np.zeros(20, dtype=bool)
+    full[[0, 1, 2, 3, 4, 14, 15]] = True
+    found = paired_recovery(hybrid, full)
+    assert (found.hybrid_only, found.full_only) == (9, 2)
+    by_hand = 2 * sum(comb(11, k) for k in range(3)) / 2**11
+    assert found.p_value == pytest.approx(by_hand, abs=1e-15)
+    assert paired_recovery(full, full).p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("hybrid_misses", "full_misses", "verdict"),
+    [
+        (0, 8, "as expected"),
+        (0, 5, "undecided"),  # 5 of 5 discordant draws: p = .0625
+        (8, 0, "NOT as expected"),
+        (12, 12, "NOT as expected"),  # neither better, and 8 of 20 is no 95 %
+    ],
+)
+def test_a_failing_hybrid_shows(hybrid_misses: int, full_misses: int, verdict: str) -> None:
+    draws = [
+        made(n, 1.5 if n < hybrid_misses else 1.1, 1.5 if n < full_misses else 1.1)
+        for n in range(20)
+    ]
+    assert claim_row(draws).recovery_verdict == verdict
 
 
 def test_the_page_says_what_was_not_as_expected() -> None:
     page = claim_page([made(0, 1.1, 1.0), made(1, 0.9, 1.0)])
     assert "| d | gan | 2 | 2 of 2 (34 to 100 %) | 2 of 2 (34 to 100 %) | 1.00 ± 0.00 |" in page
-    assert "gan: hybrid population's RMSE at most 1.1 of the oracle's: as expected;" in page
-    assert "full synthetic beyond 2 SE in most draws: undecided with so few draws." in page
+    assert page.startswith("# Hybrid and full-synthetic tables of studies whose effect is known")
+    assert "(0 hybrid only, 0 full synthetic only, p = 1): undecided; hybrid" in page
+    assert "hybrid population's RMSE at most 1.1 of the oracle's: undecided;" in page
+    assert "full synthetic beyond 2 SE in most draws: undecided." in page
 
 
 def test_a_stopped_run_continues(tmp_path: Path) -> None:
