@@ -290,6 +290,11 @@ class Study(Strict):
                 f"study {self.name!r}: estimators are simulated with cross-fitted nuisances; "
                 "recipe published has none; expected no benchmark"
             )
+        if self.recipe == "published" and "sensitivity" in self.model_fields_set:
+            raise ValueError(
+                f"study {self.name!r}: sensitivity is simulated from cross-fitted models; "
+                "recipe published has none; expected no sensitivity"
+            )
         return self
 
     @model_validator(mode="after")

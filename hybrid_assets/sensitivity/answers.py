@@ -90,8 +90,13 @@ def _dimension(rows: pd.DataFrame) -> str:
 
 def _filter(rows: pd.DataFrame) -> str:
     rows = rows[rows["is_calibrated"]]
-    worst = _most_moved(rows)
     mildest = rows[~rows["is_reference"]].iloc[0]
+    if np.isnan(mildest["change"]):
+        return (
+            "The filter cannot be tested here: every finished row is equally near to a person, so "
+            "that none is nearest."
+        )
+    worst = _most_moved(rows)
     return (
         f"Dropping finished rows moves the effect by {_moved(mildest)} ({mildest['scenario']}) and "
         f"by {_moved(worst)} at most ({worst['scenario']}); calibrated after the filter it cannot "

@@ -14,6 +14,7 @@ from hybrid_assets.errors import EstimationError
 from hybrid_assets.generators.cart import CartGenerator, CartSettings
 from hybrid_assets.nuisance import NuisanceSettings
 from hybrid_assets.privacy.dcr import distance_to_closest_record
+from hybrid_assets.privacy.nearest import TIE_TOLERANCE
 from hybrid_assets.privacy.records import RecordEncoder
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.sensitivity.hybrid_effect import SeedAnalysis, analyse_seed, hybrid_contrast
@@ -31,7 +32,7 @@ LINEAR = NuisanceSettings(
 
 @dataclass(frozen=True)
 class ScenarioEffect:
-    """The effect of one hybrid population; not a number where no model could be fitted.
+    """The effect of one hybrid population; not a number where it cannot be had.
 
     Attributes
     ----------
@@ -212,10 +213,14 @@ def with_noise(
 
 
 def filtered(draw: SeedDraw) -> Iterator[ScenarioEffect]:
-    """Drop finished hybrid rows whose covariates are nearest to a person's, as the papers do."""
+    """Drop finished hybrid rows whose covariates are nearest to a person's, as the papers do.
+
+    Rows equally near are dropped at random. Where all are, nothing is filtered
+    and the effects are missing.
+    """
     covariates = draw.population.schema.covariates
     people = draw.seed[covariates.names]
-    fitting, drawing = draw.rng.spawn(2)
+    fitting, drawing, choosing = draw.rng.spawn(3)
     generator = CartGenerator(CartSettings()).fit(people, covariates, fitting)
     rows = covariates.canonical(generator.sample(N_HYBRID, drawing))
     distance = distance_to_closest_record(rows, people, RecordEncoder.fit(people, covariates))
@@ -223,8 +228,11 @@ def filtered(draw: SeedDraw) -> Iterator[ScenarioEffect]:
         made = hybrid_contrast(rows, draw.analysis)
     except EstimationError:
         made = None
+    nearest_first = order_of_distances(distance, choosing)
+    all_tied = distance.max() - distance.min() <= TIE_TOLERANCE
     for quantile in (0.0, *FILTER_QUANTILES):
-        kept = distance >= np.quantile(distance, quantile)
+        kept = nearest_first[int(quantile * N_HYBRID) :]
+        unknown = made is None or (all_tied and quantile > 0.0)
         yield ScenarioEffect(
             "DCR filter",
             f"nearest {quantile:.0%} dropped" if quantile else "no row dropped",
@@ -232,6 +240,22 @@ def filtered(draw: SeedDraw) -> Iterator[ScenarioEffect]:
             draw.n_rows,
             len(covariates.names),
             draw.population.true_ate,
-            np.nan if made is None else float(made.calibrated[kept].mean()),
-            np.nan if made is None else float(made.uncalibrated[kept].mean()),
+            np.nan if unknown else float(made.calibrated[kept].mean()),
+            np.nan if unknown else float(made.uncalibrated[kept].mean()),
         )
+
+
+def order_of_distances(distances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give row positions by increasing distance, tied rows in random order.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n,)
+        Not negative, in standard deviations; those within 1e-9 are tied.
+    rng : numpy Generator
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    return np.lexsort((rng.random(len(distances)), np.round(distances / TIE_TOLERANCE)))

@@ -38,7 +38,8 @@ SENSITIVITY_COMMENTS = {
     "change_ci_high": "95 % interval of change over replicates",
     "is_reference": "whether the others of the question are compared with this one",
     "n_replicates": "replicates behind the row",
-    "n_failed": "replicates in which no model could be fitted, left out",
+    "n_failed": "replicates left out: no model could be fitted, or a filter found all rows "
+    "equally near",
     "true_effect": "effect of the population the seeds are drawn from, exactly",
 }
 

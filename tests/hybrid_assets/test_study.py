@@ -112,3 +112,10 @@ def test_the_published_recipe_takes_no_nuisance_settings() -> None:
     expected = "study 'demo': recipe published fits default forests; expected no nuisance"
     with pytest.raises(ValidationError, match=expected):
         study(recipe="published", nuisance={"n_folds": 2})
+
+
+def test_the_published_recipe_has_no_sensitivity_to_set() -> None:
+    expected = "recipe published has none; expected no sensitivity"
+    with pytest.raises(ValidationError, match=expected):
+        study(recipe="published", sensitivity={"n_replicates": 5})
+    assert study(sensitivity={"n_replicates": 5}).sensitivity.n_replicates == 5

@@ -18,10 +18,11 @@ LIBRARY = NuisanceSettings(
 )
 
 
-def population_of(word, arm_means, known, plants_confounding):
+def population_of(word, arm_means, known, plants_confounding, covariates=None):
     design = DESIGNS[word]
     schema = design.schema()
-    train = schema.canonical(design(900, 2))
+    schema = schema.select([*(covariates or schema.covariate_names), "A", "Y"])
+    train = schema.canonical(design(900, 2)[schema.names])
     fits = (cross_fit(train, schema, LIBRARY, np.random.default_rng(0), known),)
     models = GeneratingModels(
         fit_propensity_model(train, schema, LIBRARY, fits),
@@ -29,7 +30,7 @@ def population_of(word, arm_means, known, plants_confounding):
         mean_control=arm_means[0],
         mean_treated=arm_means[1],
     )
-    pool = schema.canonical(design(4000, 3))[schema.covariate_names]
+    pool = schema.canonical(design(4000, 3)[schema.names])[schema.covariate_names]
     return known_population(
         pool, models, plants_confounding=plants_confounding, rng=np.random.default_rng(1)
     )
@@ -38,6 +39,12 @@ def population_of(word, arm_means, known, plants_confounding):
 @pytest.fixture(scope="session")
 def trial_population():
     return population_of("paper1_trial", (0.45, 0.85), 0.5, True)
+
+
+@pytest.fixture(scope="session")
+def binary_population():
+    """Three covariates of two levels each: every synthetic row equals a person's."""
+    return population_of("paper1_trial", (0.45, 0.85), 0.5, True, ["W1", "W2", "W3"])
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 
 from hybrid_assets.errors import EstimationError
+from hybrid_assets.generators.cart import CartGenerator, CartSettings
 from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
 from hybrid_assets.nuisance import cross_fit, fit_propensity_model
+from hybrid_assets.privacy.dcr import distance_to_closest_record
+from hybrid_assets.privacy.records import RecordEncoder
 from hybrid_assets.sensitivity import scenarios
 from hybrid_assets.sensitivity.hybrid_effect import analyse_seed, hybrid_contrast
 from hybrid_assets.sensitivity.scenarios import (
@@ -11,6 +14,7 @@ from hybrid_assets.sensitivity.scenarios import (
     dimensions,
     filtered,
     misspecified,
+    order_of_distances,
     seed_sizes,
     with_noise,
     without_confounders,
@@ -111,6 +115,40 @@ def test_filters_drop_the_nearest_rows_of_a_finished_table(draw):
     target = draw.analysis.mean_treated - draw.analysis.mean_control
     assert found[0].calibrated == pytest.approx(target, abs=1e-9)
     assert found[-1].calibrated != found[0].calibrated
+
+
+def test_tied_rows_are_dropped_at_random_and_as_many_as_asked():
+    distances = np.r_[np.full(900, 0.0), np.full(100, 0.7), 0.7 + 1e-14]
+    order = order_of_distances(distances, np.random.default_rng(4))
+    assert set(order) == set(range(1001))
+    assert (order[:900] < 900).all()
+    assert abs(order[:450].mean() - 449.5) < 4 * 260 / np.sqrt(900)
+    assert order[:900].tolist() != sorted(order[:900])
+    assert np.array_equal(order, order_of_distances(distances, np.random.default_rng(4)))
+    assert 1000 in order[900:1000]  # rounding alone does not make it the farthest
+    assert not np.array_equal(order, order_of_distances(distances, np.random.default_rng(5)))
+
+
+def test_a_filter_drops_exactly_the_share_asked_for(draw):
+    found = list(filtered(draw))
+    fitting, drawing, choosing = draw.rng.spawn(3)
+    covariates = draw.population.schema.covariates
+    people = draw.seed[covariates.names]
+    generator = CartGenerator(CartSettings()).fit(people, covariates, fitting)
+    rows = covariates.canonical(generator.sample(2000, drawing))
+    distances = distance_to_closest_record(rows, people, RecordEncoder.fit(people, covariates))
+    coins = choosing.random(2000)
+    order = sorted(range(2000), key=lambda row: (round(distances[row] / 1e-9), coins[row]))
+    effects = hybrid_contrast(rows, draw.analysis).calibrated
+    for each, n_dropped in zip(found, (0, 100, 200, 500, 1000), strict=True):
+        assert each.calibrated == pytest.approx(effects[order[n_dropped:]].mean(), abs=1e-13)
+
+
+def test_binary_covariates_leave_nothing_to_filter(binary_population, library):
+    table = binary_population.draw(400, np.random.default_rng(3))
+    found = list(filtered(SeedDraw(binary_population, library, table, 400, 17)))
+    assert np.isfinite(found[0].calibrated)
+    assert np.isnan([[each.calibrated, each.uncalibrated] for each in found[1:]]).all()
 
 
 def test_a_seed_that_cannot_be_fitted_gives_no_number(draw, library):

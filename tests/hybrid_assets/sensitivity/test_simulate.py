@@ -113,6 +113,20 @@ def test_an_interval_around_zero_is_said_to_contain_it(simulated):
     assert "none was added" in sensitivity_answers(narrow)["dimension"]
 
 
+def test_a_filter_that_cannot_be_tested_is_said_to_be_so(binary_population, library):
+    settings = SensitivitySettings(n_replicates=5, sample_sizes=(250,), dimensions=(3,))
+    rows = simulate_sensitivity(
+        binary_population, library, settings, n_rows=300, rng=np.random.default_rng(2)
+    )
+    dropped = rows[(rows["question"] == "DCR filter") & ~rows["is_reference"]]
+    assert (dropped["n_replicates"] == 0).all()
+    assert (dropped["n_failed"] == 5).all()
+    assert sensitivity_answers(rows)["DCR filter"] == (
+        "The filter cannot be tested here: every finished row is equally near to a person, so "
+        "that none is nearest."
+    )
+
+
 def test_settings_refuse_what_makes_no_curve():
     with pytest.raises(ValidationError, match="in increasing order; got \\[500, 250\\]"):
         SensitivitySettings(sample_sizes=(500, 250))
