@@ -42,10 +42,11 @@ ceiling, not a release.
 | {heads} |
 |{rule}|"""
 
-RULES = f"""Nothing is called as expected on fewer than {FEWEST_DRAWS} draws. Within 2 SE: exact McNemar
-test on draws at {100 * MOST_CHANCE:.0f} %, either way; also not as expected where Wilson's interval
-of the hybrid's own share lies below {100 * NOMINAL_SHARE:.0f} %. RMSE: two Monte-Carlo errors below
-or above {MOST_RMSE}. Most draws: Wilson's interval below or above a half. All else is undecided."""
+RULES = f"""Nothing is called as expected on fewer than {FEWEST_DRAWS} draws. Within 2 SE: exact
+McNemar test on draws at {100 * MOST_CHANCE:.0f} %, either way; also not as expected where Wilson's
+interval of the hybrid's own share lies below {100 * NOMINAL_SHARE:.0f} %. RMSE: two Monte-Carlo
+errors below or above {MOST_RMSE}. Most draws: Wilson's interval below or above a half. All else is
+undecided."""
 
 HEADS = (
     "design",

@@ -17,6 +17,7 @@ from dagster_project.code_version import science_version
 from dagster_project.display import column_schema, picture
 from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
+from hybrid_assets.report.canvas import labelled_png
 from hybrid_assets.schema import TableSchema
 from warehouse import ModelVersion, Provenance, UnfinishedParts, storable_table
 
@@ -158,6 +159,7 @@ class AssetRun:
     ) -> AssetResult:
         """Write the asset's table (with the files and the picture beside it) and describe it."""
         content = storable_table(table)  # refused before anything is written
+        drawn = self._labelled(drawn)
         model = None
         if files is not None or drawn is not None:
             model = self._saved(files or {}, drawn)
@@ -187,6 +189,7 @@ class AssetRun:
         checks: Iterable[dg.AssetCheckResult] = (),
     ) -> AssetResult:
         """Write the asset's model files and describe them."""
+        drawn = self._labelled(drawn)
         model = self._saved(files, drawn)
         self._warehouse.record_model(self.asset, model, self._provenance())
         described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
@@ -211,6 +214,10 @@ class AssetRun:
             "code": science_version(),
             **self.upstream,
         }
+
+    def _labelled(self, drawn: bytes | None) -> bytes | None:
+        label = self.study.label
+        return labelled_png(drawn, label) if drawn is not None and label else drawn
 
     def _saved(self, files: Mapping[str, bytes], drawn: bytes | None) -> ModelVersion:
         kept = {**files, **({PICTURE: drawn} if drawn is not None else {})}

@@ -18,6 +18,7 @@ from hybrid_assets.positivity import (
     overlap_remedies,
     worst_case,
 )
+from hybrid_assets.published import IN_SAMPLE_INTERVALS
 from hybrid_assets.report.love_plot import love_plot
 
 
@@ -34,7 +35,8 @@ def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         fits = seed_cross_fits(run, seed)
         g = combined_propensity(fits)
         found = overlap(g, fits[0].treatment, seed, schema)
-        rows = overlap_remedies(fits)
+        note = IN_SAMPLE_INTERVALS if run.study.recipe == "published" else ""
+        rows = overlap_remedies(fits, interval_note=note)
         return run.record_table(
             rows,
             comments=REMEDY_COMMENTS,

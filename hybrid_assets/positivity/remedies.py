@@ -26,6 +26,7 @@ REMEDY_COMMENTS = {
     "standard_error": "from the influence function; median rule over fold draws",
     "ci_low": "95 % interval",
     "ci_high": "95 % interval",
+    "interval_note": "what the reader of standard errors and intervals must know; mostly empty",
     "n_used": "rows with a positive weight",
     "share_used": "their share of all rows",
     "ess_treated": "effective sample size of the treated",
@@ -55,13 +56,15 @@ class Remedy:
     note: str
 
 
-def overlap_remedies(cross_fits: tuple[CrossFit, ...]) -> pd.DataFrame:
+def overlap_remedies(cross_fits: tuple[CrossFit, ...], *, interval_note: str = "") -> pd.DataFrame:
     """Estimate the effect under every remedy.
 
     Parameters
     ----------
     cross_fits : tuple of CrossFit
         An odd number, of the same rows.
+    interval_note : str
+        Repeated in every row; for cross-fits whose intervals are wrong.
 
     Returns
     -------
@@ -76,8 +79,9 @@ def overlap_remedies(cross_fits: tuple[CrossFit, ...]) -> pd.DataFrame:
             found = _figures(remedy.estimate(cross_fits), len(cross_fits[0].treatment))
         except EstimationError as refusal:
             found, named = {}, named | {"note": f"no estimate: {refusal}"}
-        rows.append(named | found)
-    numbers = [name for name in REMEDY_COMMENTS if name not in ("remedy", "estimand", "note")]
+        rows.append({"interval_note": interval_note} | named | found)
+    words = ("remedy", "estimand", "interval_note", "note")
+    numbers = [name for name in REMEDY_COMMENTS if name not in words]
     return pd.DataFrame(rows, columns=list(REMEDY_COMMENTS)).astype(dict.fromkeys(numbers, float))
 
 

@@ -20,6 +20,7 @@ SERIES_STYLES = ("-", "--", "-.", ":")
 SERIES_MARKERS = ("o", "s", "^", "D", "v", "P")
 WIDTH_INCHES = 7.0
 DOTS_PER_INCH = 144  # 1008 px: sharp in a panel of 700
+BAND_PIXELS = 40  # over a picture that is labelled
 
 
 def blank_figure(height_inches: float) -> tuple[Figure, Axes]:
@@ -69,6 +70,24 @@ def png_bytes(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def labelled_png(png: bytes, label: str) -> bytes:
+    """Put a band with a label over a picture, which stays as it is below."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.image import imread
+
+    pixels = imread(io.BytesIO(png))
+    height, width = pixels.shape[0] + BAND_PIXELS, pixels.shape[1]
+    size = (width / DOTS_PER_INCH, height / DOTS_PER_INCH)
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH)
+    FigureCanvasAgg(figure)
+    figure.figimage(pixels)
+    at = 1.0 - BAND_PIXELS / (2.0 * height)
+    text = plain_text(label)
+    figure.text(0.01, at, text, va="center", color=RED, fontsize=11, fontweight="bold")
+    return png_bytes(figure)
 
 
 def plain_text(text: str) -> str:

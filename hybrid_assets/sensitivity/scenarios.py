@@ -226,13 +226,16 @@ def filtered(draw: SeedDraw) -> Iterator[ScenarioEffect]:
     distance = distance_to_closest_record(rows, people, RecordEncoder.fit(people, covariates))
     try:
         made = hybrid_contrast(rows, draw.analysis)
+        effects = np.array([made.calibrated, made.uncalibrated])
     except EstimationError:
-        made = None
+        effects = np.full((2, N_HYBRID), np.nan)
     nearest_first = order_of_distances(distance, choosing)
     all_tied = distance.max() - distance.min() <= TIE_TOLERANCE
     for quantile in (0.0, *FILTER_QUANTILES):
         kept = nearest_first[int(quantile * N_HYBRID) :]
-        unknown = made is None or (all_tied and quantile > 0.0)
+        means = effects[:, kept].mean(axis=1)
+        if all_tied and quantile > 0.0:
+            means = np.full(2, np.nan)
         yield ScenarioEffect(
             "DCR filter",
             f"nearest {quantile:.0%} dropped" if quantile else "no row dropped",
@@ -240,8 +243,7 @@ def filtered(draw: SeedDraw) -> Iterator[ScenarioEffect]:
             draw.n_rows,
             len(covariates.names),
             draw.population.true_ate,
-            np.nan if unknown else float(made.calibrated[kept].mean()),
-            np.nan if unknown else float(made.uncalibrated[kept].mean()),
+            *map(float, means),
         )
 
 

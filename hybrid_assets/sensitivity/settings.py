@@ -23,9 +23,9 @@ class SensitivitySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n_replicates: int = Field(default=25, ge=5, le=10_000)
+    n_replicates: int = Field(default=20, ge=5, le=10_000)
     sample_sizes: tuple[Annotated[int, Field(ge=200, le=100_000)], ...] = (250, 500, 1000, 2000)
-    dimensions: tuple[Annotated[int, Field(ge=2, le=500)], ...] = (10, 25, 50, 100)
+    dimensions: tuple[Annotated[int, Field(ge=2, le=500)], ...] = (25, 100)
 
     @field_validator("sample_sizes", "dimensions")
     @classmethod

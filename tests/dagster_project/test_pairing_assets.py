@@ -124,6 +124,6 @@ def test_a_donor_that_does_not_fit_is_refused(
 
 
 def test_the_published_recipe_is_not_paired(small_study: Callable[..., StudyFile]) -> None:
-    settings = small_study(**OBSERVATIONAL).model_dump(exclude={"nuisance"})
+    settings = small_study(**OBSERVATIONAL).model_dump(exclude={"nuisance"}, exclude_unset=True)
     with pytest.raises(ValueError, match="pairing: expected recipe targeted"):
         StudyFile.model_validate(settings | {"pairing": DONOR, "recipe": "published"})

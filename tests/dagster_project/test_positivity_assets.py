@@ -59,7 +59,7 @@ def test_in_sample_forests_have_remedies_too(
     small_study: Callable[..., StudyFile],
     tmp_path: Path,
 ) -> None:
-    settings = small_study(**OBSERVATIONAL).model_dump(exclude={"nuisance"})
+    settings = small_study(**OBSERVATIONAL).model_dump(exclude={"nuisance"}, exclude_unset=True)
     study = StudyFile.model_validate(settings | {"recipe": "published"})
     result = materialize(study, "seed_table", "splits", "positivity_evaluation")
     assert result.success

@@ -1,5 +1,7 @@
 """A study by the published recipe: what it makes, and that all of it says so."""
 
+import base64
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import dagster as dg
 import duckdb
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from rich.console import Console
 from sklearn.ensemble import RandomForestRegressor
 
@@ -16,6 +19,7 @@ from dagster_project.result_table import print_results
 from dagster_project.study_file import StudyFile, read_study_file
 from hybrid_assets.published import IN_SAMPLE_INTERVALS, PUBLISHED_LABEL
 from hybrid_assets.published.recipe import published_effects
+from hybrid_assets.report.canvas import BAND_PIXELS, blank_figure, labelled_png, png_bytes
 from warehouse import Warehouse
 
 UP_TO_THE_HYBRID = (
@@ -34,7 +38,9 @@ Materialize = Callable[..., dg.ExecuteInProcessResult]
 @pytest.fixture
 def published(small_study: Callable[..., StudyFile]) -> Callable[..., StudyFile]:
     """Give the small study by the published recipe, with some settings changed."""
-    settings = small_study().model_dump(exclude={"nuisance"}) | {"recipe": "published"}
+    settings = small_study().model_dump(exclude={"nuisance"}, exclude_unset=True) | {
+        "recipe": "published"
+    }
     return lambda **changes: StudyFile.model_validate(settings | changes)
 
 
@@ -52,6 +58,14 @@ def metadata_of(result: dg.ExecuteInProcessResult, *key: str) -> dict[str, Any]:
         if event.asset_key == dg.AssetKey(["small", *key])
     )
     return {name: entry.value for name, entry in found.items()}
+
+
+def pictures_of(result: dg.ExecuteInProcessResult) -> dict[str, bytes]:
+    return {
+        event.asset_key.path[-1]: base64.b64decode(shown.value.partition("base64,")[2].rstrip(")"))
+        for event in result.get_asset_materialization_events()
+        if event.asset_key and (shown := event.materialization.metadata.get("picture"))
+    }
 
 
 def test_everything_it_makes_is_labelled(
@@ -85,9 +99,28 @@ def test_everything_it_makes_is_labelled(
     assert effects["converged"].all()
     assert (effects["standard_error"] > 0).all()
 
+    remedies = made.read_table("positivity_evaluation")
+    assert set(remedies["interval_note"]) == {IN_SAMPLE_INTERVALS}
+
+    drawn = pictures_of(result)
+    assert set(drawn) == {
+        "propensity_model",
+        "positivity_evaluation",
+        "privacy_evaluation",
+        "fidelity_evaluation",
+        "ate_estimates",
+        "generator_comparison",
+    }
+    nothing = labelled_png(png_bytes(blank_figure(1.0)[0]), PUBLISHED_LABEL)
+    band = imread(io.BytesIO(nothing))[:BAND_PIXELS]
+    for asset, png in drawn.items():
+        assert np.array_equal(imread(io.BytesIO(png))[:BAND_PIXELS], band), asset
+
     page = (tmp_path / "home" / "reports" / "small" / "study_report.html").read_text()
     assert f'<span class="badge blocking">{PUBLISHED_LABEL}</span>' in page
     assert f"cart hybrid ({PUBLISHED_LABEL})" in page
+    for asset in ("propensity_model", "fidelity_evaluation", "generator_comparison"):
+        assert base64.b64encode(drawn[asset]).decode() in page
     assert f"These intervals are too narrow</strong>: {IN_SAMPLE_INTERVALS}" in page
 
     monkeypatch.setenv("HYBRID_HOME", str(tmp_path / "home"))

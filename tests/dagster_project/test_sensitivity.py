@@ -6,11 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+import dagster_project
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.assets.sensitivity import sensitivity_assets
 from dagster_project.factory import study_definitions
-from dagster_project.resources import RefusingIOManager, StorageResource
-from dagster_project.study_file import StudyFile
+from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
+from dagster_project.study_file import StudyFile, read_study_file
+from hybrid_assets.sensitivity import SensitivitySettings
 from warehouse import Warehouse
 
 SMALL = {
@@ -56,7 +58,11 @@ def test_the_sensitivity_study_is_stored_with_its_answers(
 
 
 def test_the_refresh_job_leaves_it_out(small_study: Callable[..., StudyFile]) -> None:
-    resources = {"storage": StorageResource(home="unused"), "io_manager": RefusingIOManager()}
+    resources = {
+        "storage": StorageResource(home="unused"),
+        "compute": ComputeDevice(device="cpu"),
+        "io_manager": RefusingIOManager(),
+    }
     definitions = dg.Definitions.merge(
         study_definitions(small_study(**SMALL), Path()), dg.Definitions(resources=resources)
     )
@@ -70,7 +76,14 @@ def test_the_refresh_job_leaves_it_out(small_study: Callable[..., StudyFile]) ->
 
 def test_the_published_recipe_has_none(small_study: Callable[..., StudyFile]) -> None:
     study = StudyFile.model_validate(
-        small_study().model_dump(mode="json", exclude={"nuisance"}) | {"recipe": "published"}
+        small_study().model_dump(mode="json", exclude={"nuisance"}, exclude_unset=True)
+        | {"recipe": "published"}
     )
     assert sensitivity_assets(AssetFactory(study, Path())) == []
     assert len(sensitivity_assets(AssetFactory(small_study(), Path()))) == 1
+
+
+def test_each_option_is_set_by_a_packaged_study() -> None:
+    files = (Path(dagster_project.__file__).parent / "defs").glob("*/defs.yaml")
+    fields = set().union(*(read_study_file(file).sensitivity.model_fields_set for file in files))
+    assert fields == set(SensitivitySettings.model_fields)

@@ -128,6 +128,10 @@ def test_every_remedy_of_a_design_with_overlap(cross_fits):
     assert found.loc["crump_trimming", "share_used"] == pytest.approx(share, abs=0.01)
     assert found["estimate"].between(0.33, 0.5).all()
     assert found["estimand"].is_unique is False
+    assert set(found["interval_note"]) == {""}
+    noted = overlap_remedies(fits, interval_note="too narrow").set_index("remedy")
+    assert set(noted["interval_note"]) == {"too narrow"}
+    assert noted.drop(columns="interval_note").equals(found.drop(columns="interval_note"))
     assert found.loc["overlap_weights", "estimand"] == "ATO: everyone weighted by g (1 − g)"
 
 

@@ -12,7 +12,7 @@ from hybrid_assets.errors import EvaluationError
 from hybrid_assets.privacy.dcr import DistanceQuantiles
 from hybrid_assets.published import PUBLISHED_LABEL
 from hybrid_assets.report import figures
-from hybrid_assets.report.canvas import BLUE, GREEN, GREY, ORANGE, RED
+from hybrid_assets.report.canvas import BAND_PIXELS, BLUE, GREEN, GREY, ORANGE, RED, labelled_png
 from hybrid_assets.report.figures import (
     dcr_box_plot,
     grouped_counts,
@@ -189,3 +189,14 @@ def test_nothing_to_draw_is_refused():
     ):
         with pytest.raises(EvaluationError, match=r"needs .*; got none"):
             draw()
+
+
+def test_a_labelled_picture_is_the_picture_below_a_band():
+    png = learning_curve_plot(CURVE)
+    labelled = labelled_png(png, PUBLISHED_LABEL)
+    before, after = (imread(io.BytesIO(each)) for each in (png, labelled))
+    assert after.shape[0] == before.shape[0] + BAND_PIXELS
+    assert np.array_equal(after[BAND_PIXELS:], before)
+    assert (after[:BAND_PIXELS] != 1.0).any()
+    assert labelled == labelled_png(png, PUBLISHED_LABEL)
+    assert labelled != labelled_png(png, "another label")
