@@ -25,15 +25,18 @@ from hybrid_assets.benchmark.blocks import analyse
 from hybrid_assets.benchmark.estimates import estimate_all
 from hybrid_assets.benchmark.folds import FoldLayout
 from hybrid_assets.benchmark.nuisances import cross_fitted_nuisances
-from hybrid_assets.benchmark.settings import LIBRARIES, Analysis
+from hybrid_assets.benchmark.settings import Analysis
 from hybrid_assets.benchmark.trees import N_BINS
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.nuisance import NuisanceSettings
 from hybrid_assets.nuisance.boosting import LEARNING_RATE, MAX_DEPTH, MIN_ROWS_PER_LEAF, N_TREES
 
 N_ROWS, N_FOLDS = 1000, 5
-STACK = BenchmarkSettings().analysis(NuisanceSettings())
-ONE_LEARNER = {word: Analysis(of, of, N_FOLDS) for word, of in LIBRARIES.items()}
+STACK = Analysis.of(NuisanceSettings())
+ONE_LEARNER = {
+    "logistic": Analysis(("linear",), ("linear",), N_FOLDS),
+    "boosting": Analysis(("boosting",), ("boosting",), N_FOLDS),
+}
 POPULATION = DesignPopulation(DESIGNS["confounded_binary"])
 N_OURS, N_PEER, N_TURNS = 50, {"logistic": 8, "boosting": 2, "boosting (LightGBM)": 4}, 5
 BOUND = 0.01

@@ -14,7 +14,7 @@ _EDGE = 1e-6
 def turned(
     propensity: np.ndarray, means: np.ndarray, dials: Dials, is_binary: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn overlap, null effect, heterogeneity and effect shift, in this order.
+    """Turn null effect, overlap, effect shift and heterogeneity, in this order.
 
     Parameters
     ----------
@@ -23,9 +23,11 @@ def turned(
         E[Y | A = a, W] by arm.
     dials : Dials
     is_binary : bool
-        Means stay probabilities: those that heterogeneity moves out of range
-        are moved to its edge, and one shift of the treated means on the logit
-        scale gives them the average that the dials ask for.
+        Means stay probabilities: one shift of the treated means on the logit
+        scale gives the average effect asked for. Where heterogeneity puts a
+        treated mean out of range, the row's two means move together, so that its
+        effect is the one asked for; effects beyond ±1, which only a factor above
+        1 gives, are moved to it and one shift of all keeps the average.
 
     Returns
     -------
@@ -43,14 +45,34 @@ def turned(
         means = np.stack([overall, overall])
     if dials.overlap != 1.0:
         propensity = np.asarray(expit(dials.overlap * logit(propensity)))
-    if dials.heterogeneity != 1.0:
-        effect = means[1] - means[0]
-        treated = means[0] + effect.mean() + dials.heterogeneity * (effect - effect.mean())
-        means = np.stack([means[0], _with_mean(treated, float(means[1].mean()), is_binary)])
     if dials.effect_shift != 0.0:
         target = float(means[1].mean()) + dials.effect_shift
         means = np.stack([means[0], _with_mean(means[1], target, is_binary)])
+    if dials.heterogeneity != 1.0:
+        effect = means[1] - means[0]
+        wanted = effect.mean() + dials.heterogeneity * (effect - effect.mean())
+        control = means[0]
+        if is_binary:
+            wanted = _possible(wanted)
+            control = _with_room(control, wanted)
+        means = np.stack([control, control + wanted])
     return propensity, means
+
+
+def _possible(effect: np.ndarray) -> np.ndarray:
+    """Move differences of probabilities (n,) into range, one shift keeping their mean."""
+    limit = 1.0 - 2.0 * _EDGE
+    if np.abs(effect).max() <= limit:
+        return effect
+    mean, limits = float(effect.mean()), (-limit, limit)
+    shifted = calibrate(effect, effect, target_control=mean, target_treated=mean, limits=limits)
+    return shifted.apply(effect, 1)
+
+
+def _with_room(control: np.ndarray, effect: np.ndarray) -> np.ndarray:
+    """Move control probabilities (n,) as little as leaves those under treatment in (0, 1)."""
+    lowest, highest = _EDGE + np.maximum(-effect, 0.0), 1.0 - _EDGE - np.maximum(effect, 0.0)
+    return np.clip(control, lowest, highest)
 
 
 def _with_mean(means: np.ndarray, target: float, is_binary: bool) -> np.ndarray:

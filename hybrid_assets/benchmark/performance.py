@@ -99,18 +99,23 @@ def _cell(cell: pd.DataFrame, truth: float, target: float) -> dict[str, float]:
 
 def _errors(estimate: np.ndarray, truth: float) -> dict[str, float]:
     squared = (estimate - truth) ** 2
-    mse, mse_error = _mean(squared), error_of_mean(squared)
-    rmse = float(np.sqrt(mse))
+    rmse, rmse_error = rmse_with_error(squared)
     return {
         "bias": _mean(estimate) - truth,
         "bias_error": error_of_mean(estimate),
         "variance": float(estimate.var(ddof=1)) if len(estimate) > 1 else np.nan,
         "variance_error": _error_of_variance(estimate),
-        "mse": mse,
-        "mse_error": mse_error,
+        "mse": _mean(squared),
+        "mse_error": error_of_mean(squared),
         "rmse": rmse,
-        "rmse_error": mse_error / (2.0 * rmse) if rmse > 0.0 else np.nan,
+        "rmse_error": rmse_error,
     }
+
+
+def rmse_with_error(squared: np.ndarray) -> tuple[float, float]:
+    """Give the root of the mean of squared errors (n,), and its Monte-Carlo standard error."""
+    rmse = float(np.sqrt(_mean(squared)))
+    return rmse, error_of_mean(squared) / (2.0 * rmse) if rmse > 0.0 else np.nan
 
 
 def _mean(values: np.ndarray) -> float:

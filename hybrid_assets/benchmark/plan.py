@@ -56,8 +56,6 @@ class BenchmarkPlan:
     cells : tuple of (str, int, int)
         Scenario, rows of each table, replicates.
     analysis : Analysis
-    estimators : tuple of str
-        Those reported.
     entropy : int
         Of every random stream.
     """
@@ -65,7 +63,6 @@ class BenchmarkPlan:
     scenarios: dict[str, Population]
     cells: tuple[tuple[str, int, int], ...]
     analysis: Analysis
-    estimators: tuple[str, ...]
     entropy: int
 
     @property
@@ -110,7 +107,7 @@ def plan_benchmark(
     rng : numpy Generator
         One number is drawn from it.
     nuisance : NuisanceSettings, optional
-        The study's own, for ``library: study``.
+        The study's own.
     n_seed : int
         Rows of the study's seed: the largest sample size, if the settings name none.
 
@@ -133,8 +130,8 @@ def plan_benchmark(
         stream = _stream(entropy, PUBLISHED_PROTOCOL, 0, 0)
         scenarios[PUBLISHED_PROTOCOL] = PublishedPool.drawn(law, stream)
         cells.append((PUBLISHED_PROTOCOL, SUBSAMPLE_ROWS, N_SUBSAMPLES))
-    analysis = settings.analysis(nuisance or NuisanceSettings())
-    return BenchmarkPlan(scenarios, tuple(cells), analysis, settings.estimators, entropy)
+    analysis = Analysis.of(nuisance or NuisanceSettings())
+    return BenchmarkPlan(scenarios, tuple(cells), analysis, entropy)
 
 
 def _stream(entropy: int, scenario: str, n_rows: int, first: int) -> np.random.Generator:

@@ -150,10 +150,9 @@ def _run_in_worker(block: Block) -> pd.DataFrame:
 
 
 def _result(plan: BenchmarkPlan, replicates: pd.DataFrame) -> BenchmarkResult:
-    chosen = replicates[replicates["estimator"].isin(plan.estimators)].reset_index(drop=True)
     truth = {label: law.true_ate for label, law in plan.scenarios.items()}
-    table = performance(chosen, truth, pool_estimates(plan))
+    table = performance(replicates, truth, pool_estimates(plan))
     first = next(iter(plan.scenarios))
     sizes = sorted({n_rows for label, n_rows, _ in plan.cells if label == first})
-    recommendations = tuple(recommend(table, chosen, first, n_rows) for n_rows in sizes)
+    recommendations = tuple(recommend(table, replicates, first, n_rows) for n_rows in sizes)
     return BenchmarkResult(table, replicates, recommendations)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hybrid_assets.nuisance.settings import NuisanceSettings
-
-LibraryWord = Literal["study", "logistic", "boosting"]
-EstimatorWord = Literal["outcome_regression", "iptw", "aipw", "tmle"]
 
 AS_FITTED = "as fitted"
 NO_EFFECT = "no effect"
@@ -30,11 +27,13 @@ class Dials(BaseModel):
         Added to the average effect, in units of the outcome (a difference of
         probabilities for a binary one).
     heterogeneity : float, >= 0
-        Factor on each row's effect around the average effect; 0 for the same
-        effect in every row.
+        Factor on each row's effect around the average effect, the shift
+        included; 0 for the same effect in every row (of a binary outcome:
+        before a hidden confounder, which works on the logit scale).
     null_effect : bool
-        The twin without effect: Y follows E[Y | W] whatever the treatment, so
-        that power is the type-1 error.
+        The twin without effect, so that power is the type-1 error: both arms
+        have the means E[Y | W]. The means agree; the noise of a continuous
+        outcome stays each arm's.
     confounding_treatment, confounding_outcome : float
         Of a hidden fair coin: log odds ratio for treatment, and for a binary
         outcome; for a continuous outcome in standard deviations of it.
@@ -72,6 +71,13 @@ class Dials(BaseModel):
         return ", ".join(words for is_turned, words in turned if is_turned) or AS_FITTED
 
 
+def null_twin(label: str) -> str:
+    """Give the label of the twin without effect whose other dials are those of `label`."""
+    if label.startswith(NO_EFFECT):
+        return label
+    return NO_EFFECT if label == AS_FITTED else f"{NO_EFFECT}, {label}"
+
+
 class BenchmarkSettings(BaseModel):
     """A simulation of the estimators on a population whose effect is known.
 
@@ -81,12 +87,9 @@ class BenchmarkSettings(BaseModel):
         Fresh tables for each sample size and scenario.
     sample_sizes : tuple of int, optional
         By default 250, doubled up to the seed's number of rows.
-    estimators : tuple of str
-    library : {"study", "logistic", "boosting"}
-        Nuisance models: the study's own libraries and folds with one fold
-        draw, or one learner for both nuisances.
     dials : tuple of Dials
-        Scenarios; by default as fitted, and the twin without effect.
+        Scenarios, told apart by their labels; by default as fitted, and the
+        twin without effect.
     published_protocol : bool
         Also do as published, so labelled: 100 subsamples of 1000 rows from one
         pool of 50 000, held against the pool's own estimate.
@@ -96,17 +99,21 @@ class BenchmarkSettings(BaseModel):
 
     n_replicates: int = Field(default=500, ge=2, le=100_000)
     sample_sizes: tuple[int, ...] | None = None
-    estimators: tuple[EstimatorWord, ...] = ("outcome_regression", "iptw", "aipw", "tmle")
-    library: LibraryWord = "study"
     dials: tuple[Dials, ...] = (Dials(), Dials(null_effect=True))
     published_protocol: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in ("sample_sizes", "estimators", "dials"):
+        for name in ("sample_sizes", "dials"):
             values = getattr(self, name)
             if values is not None and (not values or len(set(values)) != len(values)):
                 raise ValueError(f"{name} must name one or more, each once")
+        labels = [dials.label for dials in self.dials]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ValueError(
+                    f"dials: expected labels that differ (six digits); got {label!r} twice"
+                )
         if self.sample_sizes is not None and min(self.sample_sizes) < MIN_ROWS:
             raise ValueError(f"sample_sizes start at {MIN_ROWS}; got {min(self.sample_sizes)}")
         return self
@@ -121,18 +128,10 @@ class BenchmarkSettings(BaseModel):
             size *= 2
         return (*sizes, n_seed)
 
-    def analysis(self, nuisance: NuisanceSettings) -> Analysis:
-        """Say how each replicate is analysed, given the study's own nuisance settings."""
-        if self.library == "study":
-            own = nuisance.propensity_library, nuisance.outcome_library
-            return Analysis(*own, n_folds=nuisance.n_folds)
-        learners = LIBRARIES[self.library]
-        return Analysis(learners, learners, n_folds=nuisance.n_folds)
-
 
 @dataclass(frozen=True)
 class Analysis:
-    """The nuisances of one replicate's analysis.
+    """The nuisances of one replicate's analysis, with one fold draw.
 
     Attributes
     ----------
@@ -145,5 +144,7 @@ class Analysis:
     outcome_library: tuple[str, ...]
     n_folds: int = 5
 
-
-LIBRARIES: dict[str, tuple[str, ...]] = {"logistic": ("linear",), "boosting": ("boosting",)}
+    @classmethod
+    def of(cls, nuisance: NuisanceSettings) -> Self:
+        """Take a study's own libraries and folds."""
+        return cls(nuisance.propensity_library, nuisance.outcome_library, nuisance.n_folds)

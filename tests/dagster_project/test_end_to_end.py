@@ -37,7 +37,7 @@ STUDY = {
         "llm": {"steps": 400},
     },
     "n_synthetic": 300,
-    "benchmark": {"n_replicates": 20, "sample_sizes": [100], "library": "logistic"},
+    "benchmark": {"n_replicates": 20, "sample_sizes": [100]},
     "random_seed": 11,
 }
 

@@ -20,7 +20,7 @@ from dagster_project.study_file import StudyFile
 from hybrid_assets.benchmark import PERFORMANCE_COMMENTS
 from warehouse import ModelStore, Warehouse
 
-BENCHMARK = {"n_replicates": 100, "sample_sizes": [100, 300], "library": "logistic"}
+BENCHMARK = {"n_replicates": 100, "sample_sizes": [100, 300]}
 UPSTREAM = ("seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates")
 UPSTREAM += ("bootstrap/fitted_generator", "bootstrap/synthetic_covariates")
 ASSET = "bootstrap/estimator_benchmark"
@@ -106,8 +106,9 @@ def test_a_killed_benchmark_goes_on_from_its_parts_to_the_same_bytes(
     small_study: StudyOf, materialize: Materialize, tmp_path: Path
 ) -> None:
     """Killed with signal 9 by its process id; its workers end by themselves."""
-    slow = {"n_replicates": 400, "sample_sizes": [300], "library": "boosting", "dials": [{}]}
-    study = small_study(benchmark=slow)
+    slow = {"n_replicates": 400, "sample_sizes": [300], "dials": [{}]}
+    boosting = {"n_fold_draws": 1, "outcome_library": ["boosting"]}
+    study = small_study(benchmark=slow, nuisance=boosting)
     materialize(study, *UPSTREAM)
     home, clean = tmp_path / "home", tmp_path / "clean"
     shutil.copytree(home, clean)

@@ -1,17 +1,17 @@
 """Draws follow the stated law, and the stated truth is theirs, for every dial."""
 
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hybrid_assets.benchmark import Analysis, BenchmarkSettings, DesignPopulation, Dials
-from hybrid_assets.benchmark.settings import EstimatorWord
+from hybrid_assets.benchmark.settings import null_twin
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EstimationError
-from hybrid_assets.estimators import DEFAULT_ESTIMATORS
 from hybrid_assets.nuisance import NuisanceSettings
 
 DIALS = [
@@ -104,10 +104,6 @@ def test_refusals(binary):
         BenchmarkSettings(sample_sizes=(20, 100))
 
 
-def test_every_default_estimator_can_be_named():
-    assert set(get_args(EstimatorWord)) == set(DEFAULT_ESTIMATORS)
-
-
 def test_default_sizes_double_up_to_the_seed():
     assert BenchmarkSettings().sizes(1000) == (250, 500, 1000)
     assert BenchmarkSettings().sizes(1566) == (250, 500, 1000, 1566)
@@ -122,11 +118,57 @@ def test_a_trial_has_no_overlap_to_turn(randomised):
     assert hidden.known_propensity == pytest.approx(0.42067764798)  # .6444 and .1970
 
 
-def test_the_analysis_is_the_studys_own_or_one_learner():
+def test_the_analysis_is_the_studys_own():
     own = NuisanceSettings(n_folds=4, outcome_library=("spline",))
-    assert BenchmarkSettings().analysis(own) == Analysis(
-        own.propensity_library, ("spline",), n_folds=4
-    )
-    assert BenchmarkSettings(library="logistic").analysis(own) == Analysis(
-        ("linear",), ("linear",), n_folds=4
-    )
+    assert Analysis.of(own) == Analysis(own.propensity_library, ("spline",), n_folds=4)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, -0.45])
+def test_without_heterogeneity_every_row_has_the_same_effect(binary, continuous, shift):
+    """At −0.45 treated means of rows with a rare outcome would be negative."""
+    for population, _ in (binary, continuous):
+        dials = Dials(heterogeneity=0.0, effect_shift=shift)
+        flat = population.with_dials(dials)
+        effect = flat.means[1] - flat.means[0]
+        assert np.ptp(effect) < 1e-12
+        assert effect.mean() == pytest.approx(population.true_ate + shift, abs=1e-12)
+    assert binary[0].with_dials(dials).means.min() > 0.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0.0, 1.5), st.floats(-0.2, 0.1))
+def test_heterogeneity_scales_the_spread_of_shifted_effects(binary, factor, shift):
+    population = binary[0]
+    before = population.with_dials(Dials(effect_shift=shift)).means
+    after = population.with_dials(Dials(effect_shift=shift, heterogeneity=factor)).means
+    effect, scaled = before[1] - before[0], after[1] - after[0]
+    assert scaled - scaled.mean() == pytest.approx(factor * (effect - effect.mean()), abs=1e-12)
+    assert scaled.mean() == pytest.approx(effect.mean(), abs=1e-12)
+    has_room = (before[0] + scaled > 1e-5) & (before[0] + scaled < 1 - 1e-5)
+    assert (after[0] == before[0])[has_room].all()
+    assert 0.0 < after.min() <= after.max() < 1.0
+
+
+def test_the_effect_of_a_row_stays_a_difference_of_probabilities(binary):
+    means = binary[0].with_dials(Dials(heterogeneity=20.0)).means
+    effect = means[1] - means[0]
+    assert np.abs(effect).max() == pytest.approx(1.0, abs=1e-5)
+    assert effect.mean() == pytest.approx(binary[0].true_ate, abs=1e-11)
+    assert 0.0 < means.min() <= means.max() < 1.0
+
+
+def test_dials_of_one_label_are_refused():
+    alike = (Dials(overlap=2.0), Dials(overlap=2.0000001))
+    with pytest.raises(
+        ValidationError, match="dials: expected labels that differ .* 'overlap × 2'"
+    ):
+        BenchmarkSettings(dials=alike)
+
+
+@pytest.mark.parametrize(
+    "dials",
+    [Dials(), Dials(overlap=2.0), Dials(confounding_treatment=1.0), Dials(null_effect=True)],
+    ids=lambda dials: dials.label,
+)
+def test_the_null_twin_has_the_other_dials(dials):
+    assert null_twin(dials.label) == dials.model_copy(update={"null_effect": True}).label

@@ -12,11 +12,11 @@ from hybrid_assets.benchmark import (
 )
 from hybrid_assets.benchmark.blocks import analyse, pool_estimates
 from hybrid_assets.benchmark.published import PublishedPool
+from hybrid_assets.nuisance import NuisanceSettings
 
 SETTINGS = BenchmarkSettings(
     n_replicates=20,
     sample_sizes=(200,),
-    library="logistic",
     dials=(Dials(),),
     published_protocol=True,
 )
@@ -24,7 +24,8 @@ SETTINGS = BenchmarkSettings(
 
 @pytest.fixture(scope="module")
 def plan(binary):
-    return plan_benchmark(binary[0], SETTINGS, np.random.default_rng(3))
+    linear = NuisanceSettings(propensity_library=("linear",), outcome_library=("linear",))
+    return plan_benchmark(binary[0], SETTINGS, np.random.default_rng(3), nuisance=linear)
 
 
 def test_subsamples_are_rows_of_the_pool_each_at_most_once(plan):

@@ -13,18 +13,20 @@ from hybrid_assets.benchmark import (
     Dials,
     performance,
     plan_benchmark,
-    recommend,
     run_benchmark,
 )
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EvaluationError
+from hybrid_assets.nuisance import NuisanceSettings
 
 TRUTH = 1.0
-QUICK = BenchmarkSettings(n_replicates=120, sample_sizes=(100, 300), library="logistic")
+QUICK = BenchmarkSettings(n_replicates=120, sample_sizes=(100, 300))
+LINEAR = NuisanceSettings(propensity_library=("linear",), outcome_library=("linear",))
 
 
-def run(population, settings=QUICK, seed=4, n_seed=1000, **options):
-    plan = plan_benchmark(population, settings, np.random.default_rng(seed), n_seed=n_seed)
+def run(population, settings=QUICK, seed=4, n_seed=1000, nuisance=LINEAR, **options):
+    rng = np.random.default_rng(seed)
+    plan = plan_benchmark(population, settings, rng, nuisance=nuisance, n_seed=n_seed)
     return run_benchmark(plan, **options)
 
 
@@ -57,9 +59,9 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(continuous):
 
 
 def test_blocks_of_another_seed_or_population_are_left_aside(binary, continuous):
-    other = run(continuous[0], BenchmarkSettings(n_replicates=20, library="logistic"), n_seed=250)
+    other = run(continuous[0], BenchmarkSettings(n_replicates=20), n_seed=250)
     seen = []
-    settings = BenchmarkSettings(n_replicates=20, library="logistic")
+    settings = BenchmarkSettings(n_replicates=20)
     run(binary[0], settings, finished=other.replicates, progress=seen.append, n_seed=250)
     assert len(seen) == 2
     seen.clear()
@@ -70,9 +72,9 @@ def test_blocks_of_another_seed_or_population_are_left_aside(binary, continuous)
 
 
 def test_more_replicates_keep_the_whole_blocks_of_fewer(binary):
-    fewer = run(binary[0], BenchmarkSettings(n_replicates=100, library="logistic"), n_seed=250)
+    fewer = run(binary[0], BenchmarkSettings(n_replicates=100), n_seed=250)
     seen = []
-    settings = BenchmarkSettings(n_replicates=150, library="logistic")
+    settings = BenchmarkSettings(n_replicates=150)
     more = run(binary[0], settings, finished=fewer.replicates, progress=seen.append, n_seed=250)
     assert len(seen) == 2
     both = more.replicates.merge(fewer.replicates, on=["scenario", "replicate", "estimator"])
@@ -86,7 +88,7 @@ def test_finished_must_be_replicates(binary):
 
 
 def test_two_processes_give_the_same_bytes(binary):
-    settings = BenchmarkSettings(n_replicates=100, sample_sizes=(100,), library="logistic")
+    settings = BenchmarkSettings(n_replicates=100, sample_sizes=(100,))
     one, two = run(binary[0], settings), run(binary[0], settings, n_processes=2)
     pd.testing.assert_frame_equal(one.replicates, two.replicates, check_exact=True)
 
@@ -95,9 +97,7 @@ def test_the_null_twin_rejects_in_five_percent(binary):
     settings = BenchmarkSettings(
         n_replicates=400,
         sample_sizes=(500,),
-        library="logistic",
         dials=(Dials(null_effect=True),),
-        estimators=("aipw", "tmle"),
     )
     table = run(binary[0], settings).performance.set_index("estimator")
     for word in ("aipw", "tmle"):
@@ -110,9 +110,7 @@ def test_the_null_twin_rejects_in_five_percent(binary):
 
 def test_arms_too_small_for_the_folds_are_counted_as_failed():
     population = DesignPopulation(DESIGNS["paper1_observational"])
-    settings = BenchmarkSettings(
-        n_replicates=30, sample_sizes=(60,), library="logistic", dials=(Dials(),)
-    )
+    settings = BenchmarkSettings(n_replicates=30, sample_sizes=(60,), dials=(Dials(),))
     table = run(population, settings).performance
     assert (table["n_failed"] > 0).all()
     assert (table["n_failed"] + table["n_replicates"] == 30).all()
@@ -159,39 +157,12 @@ def test_figures_by_hand():
     assert row["n_replicates"] == 4
 
 
-def test_recommendation_names_ties_and_refuses_poor_coverage():
-    rng = np.random.default_rng(1)
-    shared = rng.normal(size=400)
-    replicates = pd.concat(
-        [
-            normal_replicates(rng, 400, word="aipw", noise=shared),
-            normal_replicates(rng, 400, word="tmle", noise=shared + 0.01 * rng.normal(size=400)),
-            normal_replicates(rng, 400, word="outcome_regression", noise=1.2 * shared),
-            normal_replicates(rng, 400, word="iptw", noise=0.3 * shared + 1.9),
-        ]
-    )
-    table = performance(replicates, {"as fitted": TRUTH})
-    found = recommend(table, replicates, "as fitted", 500)
-    assert set(found.estimators) == {"aipw", "tmle"}
-    best, tie = (word.upper() for word in found.estimators)
-    assert found.sentence.startswith(f"At n = 500 (as fitted) use {best}: the smallest RMSE (0.")
-    assert f"400 replicates do not separate it from {tie} (0." in found.sentence
-    assert "intervals cover too rarely: IPTW" in found.sentence
-    assert "could not be analysed" not in found.sentence
-    only = replicates[replicates["estimator"] == "iptw"]
-    found = recommend(table.query("estimator == 'iptw'"), only, "as fitted", 500)
-    assert found.estimators == ()
-    assert "no estimator is to be recommended: the best coverage of a 95 % inter" in found.sentence
-    found = recommend(table, replicates, "as fitted", 900)
-    assert found.sentence == "At n = 900 (as fitted) no replicate could be analysed."
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("word", ["paper1_trial", "confounded_binary"])
 def test_coverage_at_1000_rows_with_the_default_stack(word):
     """500 replicates: one Monte-Carlo standard error of a coverage is about one point."""
     settings = BenchmarkSettings(sample_sizes=(1000,), dials=(Dials(),))
-    result = run(DesignPopulation(DESIGNS[word]), settings)
+    result = run(DesignPopulation(DESIGNS[word]), settings, nuisance=NuisanceSettings())
     table = result.performance.set_index("estimator")
     for name in ("aipw", "tmle"):
         assert 0.93 <= table.loc[name, "coverage"] <= 0.97
