@@ -72,7 +72,7 @@ def _possible(effect: np.ndarray) -> np.ndarray:
 def _with_room(control: np.ndarray, effect: np.ndarray) -> np.ndarray:
     """Move control probabilities (n,) as little as leaves those under treatment in (0, 1)."""
     lowest, highest = _EDGE + np.maximum(-effect, 0.0), 1.0 - _EDGE - np.maximum(effect, 0.0)
-    return np.clip(control, lowest, highest)
+    return np.asarray(np.clip(control, lowest, highest))
 
 
 def _with_mean(means: np.ndarray, target: float, is_binary: bool) -> np.ndarray:

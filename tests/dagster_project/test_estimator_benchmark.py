@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from dagster_project.assets.benchmark import RECOMMENDATIONS
 from dagster_project.factory import study_definitions
-from dagster_project.study_file import StudyFile
+from dagster_project.study_file import StudyFile, read_study_file
 from hybrid_assets.benchmark import PERFORMANCE_COMMENTS
 from warehouse import ModelStore, Warehouse
 
@@ -24,6 +24,7 @@ BENCHMARK = {"n_replicates": 100, "sample_sizes": [100, 300]}
 UPSTREAM = ("seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates")
 UPSTREAM += ("bootstrap/fitted_generator", "bootstrap/synthetic_covariates")
 ASSET = "bootstrap/estimator_benchmark"
+PROJECT = Path(__file__).parents[2]
 
 StudyOf = Callable[..., StudyFile]
 Materialize = Callable[..., dg.ExecuteInProcessResult]
@@ -69,6 +70,11 @@ def observations(result: dg.ExecuteInProcessResult) -> list[dict[str, dg.Metadat
         for event in result.all_events
         if event.event_type is dg.DagsterEventType.ASSET_OBSERVATION
     ]
+
+
+def test_actg175_has_the_learning_curve_of_paper_2() -> None:
+    study = read_study_file(PROJECT / "dagster_project" / "defs" / "actg175" / "defs.yaml")
+    assert study.benchmark.sizes(1046) == tuple(range(100, 1001, 100))
 
 
 def test_a_dial_that_the_study_cannot_turn_is_told(
