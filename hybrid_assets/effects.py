@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from hybrid_assets.estimators.effect_estimate import on_error_scale
 from hybrid_assets.fidelity import effect_drift
 from hybrid_assets.published import IN_SAMPLE_INTERVALS, PUBLISHED_LABEL
 from hybrid_assets.report.summary import TableKind
+from hybrid_assets.small_cells import share_or_missing
 
 EFFECT_COMMENTS = {
     "table_name": "which table the estimate is from",
@@ -35,7 +37,8 @@ EFFECT_COMMENTS = {
     "interval_note": "what the reader of standard errors and intervals must know; mostly empty",
     "mean_treated": "estimate of E[Y(1)] in the estimand's population",
     "mean_control": "estimate of E[Y(0)] in the estimand's population",
-    "clipped_share": "share of rows whose propensity was moved to its bound",
+    "clipped_share": "share of rows whose propensity was moved to its bound; of a seed, missing "
+    "where it would tell of 1 to 9 people",
     "ess_treated": "effective sample size of the treated under the estimand's weights",
     "ess_control": "effective sample size of the controls under the estimand's weights",
     "score_residual": "what is left of the estimating equation, in units of standard_error",
@@ -94,6 +97,9 @@ def effect_rows(
             "interval_note": IN_SAMPLE_INTERVALS if as_published else "",
         }
         adjusted = {f"{name}_adjusted": getattr(wide, name) for name in ERRORS}
+        if kind == "seed":
+            share = share_or_missing(naive.clipped_share, naive.n_rows)
+            naive = replace(naive, clipped_share=share)
         rows.append(of_table | {name: getattr(naive, name) for name in SHOWN} | adjusted)
     columns = [name for name in EFFECT_COMMENTS if name not in ACROSS_TABLES]
     return pd.DataFrame(rows, columns=columns)

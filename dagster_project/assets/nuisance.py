@@ -155,9 +155,9 @@ def _positivity(found: OverlapDiagnostics, largest_share: float) -> dg.AssetChec
         passed=found.share_extreme <= largest_share,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "share_extreme": found.share_extreme,
+            "share_extreme": found.told_extreme,
             "extreme_beyond": found.extreme_threshold,
-            "clipped_share": found.clipped_share,
+            "clipped_share": found.told_clipped,
             "effective_sample_size_treated": found.ess_treated,
             "effective_sample_size_control": found.ess_control,
             "clipped_at": found.bound,

@@ -19,13 +19,14 @@ from hybrid_assets.positivity import combined_propensity, overlap
 from hybrid_assets.positivity.donor import DonorStudy, donor_rows
 from hybrid_assets.positivity.pairing import Donor, pair
 from hybrid_assets.positivity.pairing_effects import (
+    SHORT_INTERVALS,
     PairedStudy,
-    donor_leverage,
     heterogeneity_p_value,
     pairing_effects,
 )
 from hybrid_assets.report.pairing_plot import pairing_plot
 from hybrid_assets.schema import TableSchema
+from hybrid_assets.small_cells import told_count
 from hybrid_assets.study import TrialDesign
 
 SELF_PAIRED: Final = "self-paired: not an estimate of the effect"
@@ -150,16 +151,27 @@ def _metadata(study: PairedStudy, effects: pd.DataFrame) -> dict[str, object]:
     )
     shown: dict[str, object] = {
         "estimates": small_table(effects),
-        "donor_leverage": donor_leverage(effects),
-        "rows_added": int(study.paired.is_added.sum()),
+        **_leverage(effects),
+        "paired_intervals": SHORT_INTERVALS,
+        "rows_added": told_count(len(pairing.rows), len(study.study_rows)),
         "match_distances": small_table(distances),
         "overlap": overlap_table(found),
     }
     if study.donor_study is not None:
         shown["heterogeneity_p_value"] = heterogeneity_p_value(effects)
     if study.donor.model.is_binary:
-        shown["worst_case_width"] = found.share_extreme
+        shown["worst_case_width"] = found.told_extreme
     return shown
+
+
+def _leverage(effects: pd.DataFrame) -> dict[str, object]:
+    row = effects.set_index("estimate_of").loc["donor_leverage"]
+    if pd.isna(row["estimate"]):
+        return {"donor_leverage": row["note"]}
+    return {
+        "donor_leverage": float(row["estimate"]),
+        "donor_leverage_standard_error": float(row["standard_error"]),
+    }
 
 
 def _external_donor(run: AssetRun) -> dg.AssetCheckResult:

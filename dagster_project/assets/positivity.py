@@ -20,6 +20,7 @@ from hybrid_assets.positivity import (
 )
 from hybrid_assets.published import IN_SAMPLE_INTERVALS
 from hybrid_assets.report.love_plot import love_plot
+from hybrid_assets.small_cells import told_share
 
 
 def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
@@ -63,9 +64,9 @@ def seed_cross_fits(run: AssetRun, seed: pd.DataFrame) -> tuple[CrossFit, ...]:
 def overlap_table(found: OverlapDiagnostics) -> dg.MarkdownMetadataValue:
     """Show how far the weights reach."""
     shown = {
-        "share extreme": found.share_extreme,
+        "share extreme": found.told_extreme,
         "extreme beyond": found.extreme_threshold,
-        "clipped share": found.clipped_share,
+        "clipped share": found.told_clipped,
         "clipped at": found.bound,
         "effective sample size, treated": found.ess_treated,
         "effective sample size, controls": found.ess_control,
@@ -78,13 +79,15 @@ def _worst_case(fits: tuple[CrossFit, ...]) -> dg.MarkdownMetadataValue:
         found = worst_case(fits)
     except EstimationError as refusal:
         return dg.MetadataValue.md(str(refusal))
+    share = told_share(found.share_extreme, len(fits[0].outcome))
+    hidden = share if isinstance(share, str) else None  # the bounds are as far apart as the share
     return small_table(
         pd.DataFrame(
             {
-                "share extreme": [found.share_extreme],
-                "bound low": [found.bound_low],
-                "bound high": [found.bound_high],
-                "width": [found.width],
+                "share extreme": [share],
+                "bound low": [None if hidden else found.bound_low],
+                "bound high": [None if hidden else found.bound_high],
+                "width": [hidden or found.width],
                 "ci low": [found.ci_low],
                 "ci high": [found.ci_high],
             }

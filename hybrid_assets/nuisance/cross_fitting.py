@@ -131,7 +131,8 @@ def cross_fit(
     bound = (
         PUBLISHED_BOUND if isinstance(settings, ForestSettings) else propensity_bound(len(table))
     )
-    fold_ids, splits = _splits(observed, settings, rng)
+    fold_ids = _fold_ids(observed, settings, rng)
+    splits = _splits(fold_ids)
     with threadpool_limits(limits=1):
         g, g_stack = _propensity(observed, settings, splits, known_propensity)
         q, q_stack = _outcome(observed, settings, splits)
@@ -145,6 +146,33 @@ def cross_fit(
         fold_ids=fold_ids,
         bound=bound,
         propensity_stack=g_stack,
+        outcome_stack=q_stack,
+    )
+
+
+def with_outcome(
+    fit: CrossFit, table: pd.DataFrame, schema: TableSchema, settings: AnyNuisanceSettings
+) -> CrossFit:
+    """Cross-fit another outcome of the same people: folds and propensity are those of `fit`.
+
+    Parameters
+    ----------
+    fit : CrossFit
+        Of a table that differs from `table` in the outcome only.
+    table : DataFrame
+    schema, settings
+        Those of `fit`.
+    """
+    from threadpoolctl import threadpool_limits
+
+    observed = Observed.from_table(table, schema, settings)
+    with threadpool_limits(limits=1):
+        q, q_stack = _outcome(observed, settings, _splits(fit.fold_ids))
+    return replace(
+        fit,
+        outcome=observed.outcome,
+        outcome_control=q[0],
+        outcome_treated=q[1],
         outcome_stack=q_stack,
     )
 
@@ -174,13 +202,11 @@ def stratified_folds(strata: np.ndarray, n_folds: int, rng: np.random.Generator)
     return fold_ids
 
 
-def _splits(
+def _fold_ids(
     observed: Observed, settings: AnyNuisanceSettings, rng: np.random.Generator
-) -> tuple[np.ndarray, Splits]:
-    n_rows = len(observed.treatment)
+) -> np.ndarray:
     if not isinstance(settings, NuisanceSettings):
-        everyone = np.arange(n_rows)
-        return np.zeros(n_rows, dtype=np.int64), [(everyone, everyone)]
+        return np.zeros(len(observed.treatment), dtype=np.int64)
     smallest_arm = int(min(observed.treatment.sum(), (1 - observed.treatment).sum()))
     if smallest_arm < 2 * settings.n_folds:
         raise EstimationError(
@@ -188,11 +214,15 @@ def _splits(
             f"{2 * settings.n_folds}"
         )
     outcome_stratum = observed.outcome if observed.is_binary else 0.0
-    fold_ids = stratified_folds(2 * observed.treatment + outcome_stratum, settings.n_folds, rng)
-    return fold_ids, [
-        (np.flatnonzero(fold_ids != k), np.flatnonzero(fold_ids == k))
-        for k in range(settings.n_folds)
-    ]
+    return stratified_folds(2 * observed.treatment + outcome_stratum, settings.n_folds, rng)
+
+
+def _splits(fold_ids: np.ndarray) -> Splits:
+    """Give the rows to fit on and to predict, fold by fold; one fold is all in-sample."""
+    folds = np.unique(fold_ids)
+    if len(folds) == 1:
+        return [(np.arange(len(fold_ids)),) * 2]
+    return [(np.flatnonzero(fold_ids != k), np.flatnonzero(fold_ids == k)) for k in folds]
 
 
 def _propensity(

@@ -10,6 +10,7 @@ import pandas as pd
 from hybrid_assets.estimators.weights import arm_weights, effective_sample_size
 from hybrid_assets.nuisance.cross_fitting import CrossFit, propensity_bound
 from hybrid_assets.schema import ColumnKind, TableSchema
+from hybrid_assets.small_cells import told_share
 
 MIN_LEVEL_ROWS = 10
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -48,6 +49,16 @@ class OverlapDiagnostics:
     ess_control: float
     ess_treated: float
     balance: pd.DataFrame
+
+    @property
+    def told_extreme(self) -> float | str:
+        """Share extreme, without a count of 1 to 9 people."""
+        return told_share(self.share_extreme, self.n_control + self.n_treated)
+
+    @property
+    def told_clipped(self) -> float | str:
+        """Share clipped, without a count of 1 to 9 people."""
+        return told_share(self.clipped_share, self.n_control + self.n_treated)
 
 
 def overlap(

@@ -17,6 +17,7 @@ from hybrid_assets.nuisance.outcome_model import OutcomeModel, fit_outcome_model
 from hybrid_assets.nuisance.settings import AnyNuisanceSettings
 from hybrid_assets.positivity.pairing import Donor
 from hybrid_assets.schema import ColumnSchema, TableSchema
+from hybrid_assets.small_cells import MIN_PEOPLE
 from hybrid_assets.splits import conform_holdout
 from hybrid_assets.study import Study
 from hybrid_assets.targeting import calibrate
@@ -147,8 +148,9 @@ def donor_rows(
     for name in seed_schema.names:
         n_missing = int(conformed[name].isna().sum())
         if n_missing:
+            told = "some" if n_missing < MIN_PEOPLE else n_missing
             raise SeedTableError(
-                study.name, name, expected="a complete donor column", got=f"{n_missing} missing"
+                study.name, name, expected="a complete donor column", got=f"{told} missing"
             )
     flags = {name: 0 for name in schema.names if name not in conformed.columns}
     rows = schema.canonical(conformed.assign(**flags))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from copy import deepcopy
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,9 +15,9 @@ from hybrid_assets.positivity.diagnostics import is_extreme
 from hybrid_assets.positivity.matching import match_without_replacement
 from hybrid_assets.privacy.nearest import NeighbourSearch
 from hybrid_assets.privacy.records import RecordEncoder
+from hybrid_assets.small_cells import MIN_PEOPLE
 
 MAX_REFERENCE_ROWS = 2000
-MIN_PEOPLE = 10
 DISTANCE_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -40,9 +40,10 @@ class Donor:
     outcome_treated: np.ndarray
     model: OutcomeModel
 
-    def without_effect(self) -> Self:
-        """Give the twin whose treatment does nothing: everyone fares as under control."""
-        return replace(self, outcome_treated=self.outcome_control)
+    def means(self, rows: np.ndarray, treatment: np.ndarray) -> np.ndarray:
+        """Give h* of the rows at these positions, each under its treatment; shape of `rows`."""
+        both = self.outcome_treated[rows], self.outcome_control[rows]
+        return np.asarray(np.where(treatment == 1, *both))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +76,10 @@ class PairedTable:
     ----------
     table : DataFrame, shape (n + m, p + 2)
         Canonical.
+    outcome_without_effect : ndarray, shape (n + m,)
+        The outcome column with a donor whose treatment does nothing: an added
+        row's mean is h* under the treatment that its person got. Drawn with the
+        table's own random numbers.
     person : ndarray of int64, shape (n + m,)
         Position of the study row that a row is or is paired with.
     is_added : ndarray of bool, shape (n + m,)
@@ -82,6 +87,7 @@ class PairedTable:
     """
 
     table: pd.DataFrame
+    outcome_without_effect: np.ndarray
     person: np.ndarray
     is_added: np.ndarray
     pairing: Pairing
@@ -156,25 +162,39 @@ def paired_with(
     schema = donor.model.schema
     treatment = 1 - rows[schema.treatment].to_numpy(dtype=np.int64)[pairing.rows]
     covariates = donor.covariates.iloc[pairing.donors].reset_index(drop=True)
-    means = np.where(
-        treatment == 1,
-        donor.outcome_treated[pairing.donors],
-        donor.outcome_control[pairing.donors],
+    added = covariates.assign(**{schema.treatment: treatment})
+    twin, table = (
+        _below(rows, added, donor.means(pairing.donors, arm), donor.model, stream)
+        # a copy, so that both see the same random numbers
+        for arm, stream in ((1 - treatment, deepcopy(rng)), (treatment, rng))
     )
-    if donor.model.is_binary:
-        outcome = (rng.random(len(means)) < means).astype(float)
-    elif len(means):
-        outcome, _ = draw_continuous(covariates, treatment, means, donor.model, rng)
-    else:
-        outcome = means
-    added = covariates.assign(**{schema.treatment: treatment, schema.outcome: outcome})
-    both = pd.concat([rows[schema.names], schema.canonical(added)], ignore_index=True)
     return PairedTable(
-        table=schema.canonical(both),
+        table=table,
+        outcome_without_effect=twin[schema.outcome].to_numpy(dtype=float),
         person=np.concatenate([np.arange(len(rows)), pairing.rows]),
-        is_added=np.arange(len(both)) >= len(rows),
+        is_added=np.arange(len(table)) >= len(rows),
         pairing=pairing,
     )
+
+
+def _below(
+    rows: pd.DataFrame,
+    added: pd.DataFrame,
+    means: np.ndarray,
+    model: OutcomeModel,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Draw outcomes around their means; the noise is that of each added row's own arm."""
+    schema = model.schema
+    if model.is_binary:
+        outcome = (rng.random(len(means)) < means).astype(float)
+    elif len(means):
+        treatment = added[schema.treatment].to_numpy(dtype=np.int64)
+        outcome, _ = draw_continuous(added[schema.covariates.names], treatment, means, model, rng)
+    else:
+        outcome = means
+    drawn = schema.canonical(added.assign(**{schema.outcome: outcome}))
+    return schema.canonical(pd.concat([rows[schema.names], drawn], ignore_index=True))
 
 
 def _to_closest_other(places: np.ndarray) -> np.ndarray:

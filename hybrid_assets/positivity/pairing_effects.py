@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,18 @@ from hybrid_assets.estimators.arm_mean import efficient_arm_mean
 from hybrid_assets.estimators.effect_estimate import NORMAL_975, EffectEstimate
 from hybrid_assets.estimators.estimate_effects import estimate_from_cross_fits
 from hybrid_assets.estimators.weights import arm_weights
-from hybrid_assets.nuisance.cross_fitting import CrossFit, cross_fit_draws
+from hybrid_assets.nuisance.cross_fitting import CrossFit
 from hybrid_assets.nuisance.settings import AnyNuisanceSettings
 from hybrid_assets.positivity.donor import DonorStudy
-from hybrid_assets.positivity.pairing import Donor, PairedTable, paired_with
-from hybrid_assets.positivity.remedies import overlap_weighted_from
+from hybrid_assets.positivity.leverage import DonorFigure, paired_estimates
+from hybrid_assets.positivity.pairing import Donor, PairedTable
+from hybrid_assets.positivity.remedies import (
+    TRIMMED_PEOPLE,
+    overlap_weighted_from,
+    trimmed_at_a_tenth,
+)
 from hybrid_assets.positivity.worst_case import worst_case
+from hybrid_assets.small_cells import count_or_missing, told_count
 
 N_REFITS = 40  # leave 11 % of error in the donor's part of a standard error
 N_CALIBRATION_ROWS = 5000
@@ -25,15 +31,18 @@ N_CALIBRATION_ROWS = 5000
 PAIRING_COMMENTS = {
     "estimate_of": "which rows and which outcomes",
     "estimand": "whose average effect",
-    "estimate": "in units of the outcome; missing for the worst case, which is a range",
+    "estimate": "in units of the outcome, the leverage a share; missing for a range",
     "standard_error": "a pair counts as one person; the donor's uncertainty is in it",
-    "ci_low": "95 % interval",
-    "ci_high": "95 % interval",
+    "ci_low": "95 % interval; paired and imputed: known to be short, see the note",
+    "ci_high": "95 % interval; paired and imputed: known to be short, see the note",
     "standard_error_donor": "the part that comes from the donor's rows",
-    "n_rows": "rows behind the estimate",
+    "n_rows": "rows behind the estimate; missing where it would tell of 1 to 9 people",
+    "note": "what is known of the interval, why a figure is missing",
 }
 STUDY_PEOPLE = "ATE: the study's people"
 PAIRED_PEOPLE = "ATE: the study's people, extreme rows counted twice"
+SHORT_INTERVALS = "SHORT_PLACEHOLDER"
+NO_LEVERAGE = "no leverage: the paired interval contains 0, and a share of it would mean nothing"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,18 +73,23 @@ class PairedStudy:
         return self.paired.table.loc[~self.paired.is_added]
 
     @property
+    def added_treatment(self) -> np.ndarray:
+        """Of the added rows, in {0, 1}; shape (m,)."""
+        treatment = self.donor.model.schema.treatment
+        added = self.paired.table.loc[self.paired.is_added, treatment]
+        return np.asarray(added, dtype=float)
+
+    @property
     def signs(self) -> np.ndarray:
         """1 where the added row is treated, else −1; shape (m,)."""
-        treatment = self.donor.model.schema.treatment
-        added = self.paired.table.loc[self.paired.is_added, treatment].to_numpy(dtype=float)
-        return np.asarray(2.0 * added - 1.0)
+        return np.asarray(2.0 * self.added_treatment - 1.0)
 
 
 @dataclass(frozen=True)
 class _Figure:
     estimate: float
     standard_error: float
-    n_rows: int
+    n_rows: float
 
 
 def pairing_effects(study: PairedStudy, rng: np.random.Generator) -> pd.DataFrame:
@@ -91,35 +105,28 @@ def pairing_effects(study: PairedStudy, rng: np.random.Generator) -> pd.DataFram
     ----------
     study : PairedStudy
     rng : numpy Generator
-        Draws folds, outcomes of the twin without effect, and refits.
+        Draws folds and refits.
 
     Returns
     -------
     DataFrame
-        The columns of `PAIRING_COMMENTS`: the study alone and where it
-        overlaps, paired, paired with the twin without effect, imputed (each
-        extreme row's missing outcome from the donor's model, nobody counted
-        twice), the donor alone, both pooled by precision, and the worst case
-        for a 0/1 outcome.
+        The columns of `PAIRING_COMMENTS`: the study alone, trimmed, and where
+        it overlaps; paired, paired with a donor without effect, and the donor's
+        leverage; imputed (each extreme row's missing outcome from the donor's
+        model, nobody counted twice); the donor alone, both pooled by precision,
+        and the worst case for a 0/1 outcome.
     """
-    for_twin, for_refits, *for_folds = rng.spawn(4)
+    for_refits, for_folds = rng.spawn(2)
     alone = _figure(estimate_from_cross_fits(study.cross_fits, ("aipw",))["aipw"])
     overlapping = _figure(overlap_weighted_from(study.cross_fits))
-    twin = paired_with(
-        study.study_rows, study.paired.pairing, study.donor.without_effect(), rng=for_twin
-    )
     refits = _donor_refits(study, for_refits)
-    pairs = [
-        _of_paired(table, study, folds)
-        for table, folds in zip((study.paired, twin), for_folds, strict=True)
-    ]
-    n_rows, n_paired = len(study.study_rows), len(study.paired.table)
+    of_donor = float((refits[0] / alone.n_rows).std(ddof=1))
     rows = [
         _row("study_alone", STUDY_PEOPLE, alone),
+        _trimmed(study),
         _row("study_overlap", "ATO: the study's people weighted by g (1 − g)", overlapping),
-        _row("paired", PAIRED_PEOPLE, pairs[0], _spread(2.0 * refits[0] / n_paired)),
-        _row("paired_null_donor", PAIRED_PEOPLE, pairs[1], _spread(2.0 * refits[1] / n_paired)),
-        _row("imputed", STUDY_PEOPLE, _imputed(study), _spread(refits[0] / n_rows)),
+        *_of_pairs(study, refits, for_folds),
+        _row("imputed", STUDY_PEOPLE, _imputed(study), of_donor, note=SHORT_INTERVALS),
     ]
     if study.donor_study is not None:
         donor = _figure(study.donor_study.effect)
@@ -162,26 +169,51 @@ def heterogeneity_p_value(effects: pd.DataFrame) -> float:
     return float(2.0 * norm.sf(abs(own - donor) / np.hypot(own_error, donor_error)))
 
 
-def donor_leverage(effects: pd.DataFrame) -> float:
-    """Give the share of the paired estimate that a donor without effect takes away."""
-    figures = effects.set_index("estimate_of")["estimate"]
-    return float(1.0 - figures["paired_null_donor"] / figures["paired"])
+def _of_pairs(
+    study: PairedStudy, refits: np.ndarray, rng: np.random.Generator
+) -> list[dict[str, object]]:
+    schema, n_rows, n_added = study.donor.model.schema, len(study.study_rows), len(study.signs)
+    found = paired_estimates(study.paired, schema, study.settings, donor_sums=refits, rng=rng)
+    told = told_count(n_added, n_rows)
+    note = f"{SHORT_INTERVALS}; {told} rows added" if isinstance(told, str) else SHORT_INTERVALS
+    n_paired = n_rows + count_or_missing(n_added, n_rows)
+    rows = [
+        _row(word, PAIRED_PEOPLE, _Figure(each.estimate, each.standard_error, n_paired), note=note)
+        | {"standard_error_donor": each.standard_error_donor}
+        for word, each in (("paired", found.paired), ("paired_null_donor", found.without_effect))
+    ]
+    return [*rows, _leverage_row(found.leverage, n_paired)]
 
 
-def _of_paired(table: PairedTable, study: PairedStudy, rng: np.random.Generator) -> _Figure:
-    """Estimate from a paired table; the rows of a pair count as one person."""
-    fits = cross_fit_draws(table.table, study.donor.model.schema, study.settings, rng)
-    found = estimate_from_cross_fits(fits, ("aipw",))["aipw"]
-    of_person = np.bincount(table.person, found.influence)
-    factor = float(np.sqrt((of_person**2).sum() / (found.influence**2).sum()))
-    return _Figure(found.estimate, factor * found.standard_error, found.n_rows)
+def _leverage_row(found: DonorFigure | None, n_rows: float) -> dict[str, object]:
+    of_what = "share of the paired estimate that a donor without effect takes away"
+    if found is None:
+        return {"estimate_of": "donor_leverage", "estimand": of_what, "note": NO_LEVERAGE}
+    figure = _Figure(found.estimate, found.standard_error, n_rows)
+    row = _row("donor_leverage", of_what, figure)
+    return row | {"standard_error_donor": found.standard_error_donor}
+
+
+def _trimmed(study: PairedStudy) -> dict[str, object]:
+    """Leave out those with g outside [.1, .9]."""
+    try:
+        found = trimmed_at_a_tenth(study.cross_fits)
+    except EstimationError as refusal:
+        note = f"no estimate: {refusal}"
+        return {"estimate_of": "study_trimmed", "estimand": TRIMMED_PEOPLE, "note": note}
+    n_rows = len(study.study_rows)
+    figure = replace(_figure(found), n_rows=count_or_missing(found.n_rows, n_rows))
+    told = told_count(found.n_rows, n_rows)
+    note = f"n_rows {told}" if isinstance(told, str) else ""
+    return _row("study_trimmed", TRIMMED_PEOPLE, figure, note=note)
 
 
 def _imputed(study: PairedStudy) -> _Figure:
     """Average AIPW terms, and h* against Y for extreme rows."""
     terms = np.mean([_aipw_terms(fit) for fit in study.cross_fits], axis=0)
     pairing, y = study.paired.pairing, study.cross_fits[0].outcome
-    terms[pairing.rows] = study.signs * (_missing_mean(study.donor, study) - y[pairing.rows])
+    missing = study.donor.means(pairing.donors, study.added_treatment)
+    terms[pairing.rows] = study.signs * (missing - y[pairing.rows])
     n_rows = len(terms)
     return _Figure(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(n_rows)), n_rows)
 
@@ -196,13 +228,6 @@ def _aipw_terms(fit: CrossFit) -> np.ndarray:
     return np.asarray(treated.influence + treated.mean - control.influence - control.mean)
 
 
-def _missing_mean(donor: Donor, study: PairedStudy) -> np.ndarray:
-    at = study.paired.pairing.donors
-    return np.asarray(
-        np.where(study.signs > 0, donor.outcome_treated[at], donor.outcome_control[at])
-    )
-
-
 def _donor_refits(study: PairedStudy, rng: np.random.Generator) -> np.ndarray:
     """Sum the signed h* of the added rows in every refit, with and without effect; (2, n)."""
     if study.donor_study is None or not len(study.signs):
@@ -211,22 +236,22 @@ def _donor_refits(study: PairedStudy, rng: np.random.Generator) -> np.ndarray:
     step = max(n_pool // N_CALIBRATION_ROWS, 1)
     kept = np.union1d(np.arange(0, n_pool, step), at)
     covariates = study.donor.covariates.iloc[kept].reset_index(drop=True)
-    place, is_treated = np.searchsorted(kept, at), study.signs > 0
+    place, treatment = np.searchsorted(kept, at), study.added_treatment
     sums = np.empty((2, N_REFITS))
     for refit in range(N_REFITS):
         donor = study.donor_study.resampled(covariates, rng)
-        for k, each in enumerate((donor, donor.without_effect())):
-            means = np.where(is_treated, each.outcome_treated[place], each.outcome_control[place])
-            sums[k, refit] = study.signs @ means
+        for k, arm in enumerate((treatment, 1.0 - treatment)):
+            sums[k, refit] = study.signs @ donor.means(place, arm)
     return sums
 
 
-def _spread(values: np.ndarray) -> float:
-    return float(values.std(ddof=1))
-
-
 def _row(
-    estimate_of: str, estimand: str, found: _Figure, donor_error: float = 0.0
+    estimate_of: str,
+    estimand: str,
+    found: _Figure,
+    donor_error: float = 0.0,
+    *,
+    note: str = "",
 ) -> dict[str, object]:
     """Lay a figure out; the donor's part is added unless the figure is the donor's own."""
     has_it = estimate_of in ("donor_alone", "pooled")
@@ -240,6 +265,7 @@ def _row(
         "ci_high": found.estimate + NORMAL_975 * error,
         "standard_error_donor": donor_error,
         "n_rows": found.n_rows,
+        "note": note,
     }
 
 
@@ -255,5 +281,6 @@ def _worst_case(study: PairedStudy) -> list[dict[str, object]]:
             "ci_low": bounds.ci_low,
             "ci_high": bounds.ci_high,
             "n_rows": len(study.study_rows),
+            "note": "nothing is assumed about the missing outcomes of extreme rows",
         }
     ]

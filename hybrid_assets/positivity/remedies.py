@@ -15,9 +15,11 @@ from hybrid_assets.estimators.effect_estimate import EffectEstimate
 from hybrid_assets.estimators.estimate_effects import estimate_from_cross_fits, median_estimate
 from hybrid_assets.estimators.subgroups import MIN_ROWS_PER_ARM
 from hybrid_assets.nuisance.cross_fitting import PUBLISHED_BOUND, CrossFit
+from hybrid_assets.small_cells import count_or_missing, share_or_missing, told_count, told_share
 
 LEAST_PROPENSITY = PUBLISHED_BOUND
 CRUMP_SHARE = 0.1
+TRIMMED_PEOPLE = "ATE among g in [.1, .9]"
 
 REMEDY_COMMENTS = {
     "remedy": "what is done about propensities near 0 or 1",
@@ -27,12 +29,12 @@ REMEDY_COMMENTS = {
     "ci_low": "95 % interval",
     "ci_high": "95 % interval",
     "interval_note": "what the reader of standard errors and intervals must know; mostly empty",
-    "n_used": "rows with a positive weight",
-    "share_used": "their share of all rows",
+    "n_used": "rows with a positive weight; missing where it would tell of 1 to 9 people",
+    "share_used": "their share of all rows; missing likewise",
     "ess_treated": "effective sample size of the treated",
     "ess_control": "effective sample size of the controls",
-    "clipped_share": "share of rows whose propensity was moved",
-    "note": "what the estimate rests on, or why there is none",
+    "clipped_share": "share of rows whose propensity was moved; missing likewise",
+    "note": "what the estimate rests on, or why there is none; bounds of what is missing",
 }
 
 
@@ -72,14 +74,22 @@ def overlap_remedies(cross_fits: tuple[CrossFit, ...], *, interval_note: str = "
         The columns of `REMEDY_COMMENTS`, one row for each of `REMEDIES`. Where
         a remedy leaves too little, figures are missing and the note says why.
     """
-    rows = []
+    rows: list[dict[str, float | str]] = []
     for remedy in REMEDIES:
-        named = {"remedy": remedy.word, "estimand": remedy.estimand, "note": remedy.note}
+        named: dict[str, float | str] = {
+            "remedy": remedy.word,
+            "estimand": remedy.estimand,
+            "note": remedy.note,
+            "interval_note": interval_note,
+        }
         try:
-            found = _figures(remedy.estimate(cross_fits), len(cross_fits[0].treatment))
+            found = remedy.estimate(cross_fits)
         except EstimationError as refusal:
-            found, named = {}, named | {"note": f"no estimate: {refusal}"}
-        rows.append({"interval_note": interval_note} | named | found)
+            rows.append(named | {"note": f"no estimate: {refusal}"})
+        else:
+            n_rows = len(cross_fits[0].treatment)
+            notes = "; ".join([remedy.note, *_bounds(found, n_rows)])
+            rows.append({**named, "note": notes, **_figures(found, n_rows)})
     words = ("remedy", "estimand", "interval_note", "note")
     numbers = [name for name in REMEDY_COMMENTS if name not in words]
     return pd.DataFrame(rows, columns=list(REMEDY_COMMENTS)).astype(dict.fromkeys(numbers, float))
@@ -160,12 +170,20 @@ def optimal_cutoff(propensity: np.ndarray) -> float:
 
 def _figures(found: EffectEstimate, n_rows: int) -> dict[str, float]:
     shown = ("estimate", "standard_error", "ci_low", "ci_high")
-    sizes = ("ess_treated", "ess_control", "clipped_share")
     return {
-        **{name: getattr(found, name) for name in (*shown, *sizes)},
-        "n_used": float(found.n_rows),
-        "share_used": found.n_rows / n_rows,
+        **{name: getattr(found, name) for name in (*shown, "ess_treated", "ess_control")},
+        "clipped_share": share_or_missing(found.clipped_share, found.n_rows),
+        "n_used": count_or_missing(found.n_rows, n_rows),
+        "share_used": share_or_missing(found.n_rows / n_rows, n_rows),
     }
+
+
+def _bounds(found: EffectEstimate, n_rows: int) -> list[str]:
+    """Say in words what `_figures` leaves out."""
+    used = told_count(found.n_rows, n_rows)
+    clipped = told_share(found.clipped_share, found.n_rows)
+    words = {"n_used": used, "clipped_share": clipped}
+    return [f"{name} {told}" for name, told in words.items() if isinstance(told, str)]
 
 
 def _unbounded(fits: tuple[CrossFit, ...]) -> EffectEstimate:
@@ -190,7 +208,14 @@ def _of_controls(fits: tuple[CrossFit, ...]) -> EffectEstimate:
     return estimate_from_cross_fits(fits, ("aipw",), estimand="atc")["aipw"]
 
 
-def _trimmed_at_a_tenth(fits: tuple[CrossFit, ...]) -> EffectEstimate:
+def trimmed_at_a_tenth(fits: tuple[CrossFit, ...]) -> EffectEstimate:
+    """Run AIPW among g in [.1, .9] on every fold draw and take the median.
+
+    Raises
+    ------
+    EstimationError
+        If that leaves under `MIN_ROWS_PER_ARM` rows in an arm.
+    """
     return median_estimate([_trimmed(fit, CRUMP_SHARE) for fit in fits])
 
 
@@ -235,8 +260,8 @@ REMEDIES = (
     ),
     Remedy(
         "crump_trimming",
-        "ATE among g in [.1, .9]",
-        _trimmed_at_a_tenth,
+        TRIMMED_PEOPLE,
+        trimmed_at_a_tenth,
         "others are left out; interval given who is kept",
     ),
     Remedy(

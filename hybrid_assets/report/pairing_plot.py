@@ -27,7 +27,7 @@ def pairing_plot(
     Parameters
     ----------
     effects : DataFrame
-        From `pairing_effects`.
+        From `pairing_effects`; what is a share or missing is not drawn.
     true_effect : float, optional
         Drawn as a line.
     warning : str
@@ -38,6 +38,7 @@ def pairing_plot(
     bytes
         A PNG picture.
     """
+    effects = effects[effects["estimate_of"].ne("donor_leverage") & effects["ci_low"].notna()]
     figure, axes = blank_figure(1.6 + 0.3 * len(effects))
     axes.grid(visible=False, axis="y")
     axes.axvline(0, color=GREY, linewidth=0.8, label="no effect")

@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from hybrid_assets.designs import DESIGNS, paper1_observational, paper1_outcome_mean
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.nuisance.outcome_model import fit_outcome_model
-from hybrid_assets.positivity.pairing import Donor, find_pairs, pair, paired_with
+from hybrid_assets.positivity.pairing import Donor, find_pairs, pair
 from hybrid_assets.privacy.records import RecordEncoder
 
 
@@ -67,12 +67,20 @@ def test_a_study_with_overlap_stays_as_it_is(study):
     assert not found.is_added.any()
 
 
-def test_the_twin_of_a_donor_has_no_effect(study):
+def test_without_effect_an_added_row_fares_as_under_its_person_s_own_treatment(study):
     table, g, donor = study
-    twin = donor.without_effect()
-    found = paired_with(table, find_pairs(table, g, donor), twin, rng=np.random.default_rng(0))
-    assert (found.table["Y"][200:] == 0).all()
-    assert (twin.outcome_treated == donor.outcome_control).all()
+    found = pair(table, g, donor, rng=np.random.default_rng(0))
+    added = found.table[200:]
+    assert set(added["A"]) == {0, 1}
+    assert (found.outcome_without_effect[200:] == 1 - added["A"]).all()  # h* is 0 and 1
+    assert (found.outcome_without_effect[:200] == table["Y"]).all()
+
+
+def test_both_outcomes_of_a_row_are_drawn_with_the_same_number(study):
+    table, g, donor = study
+    none = replace(donor, outcome_control=np.full(900, 0.5), outcome_treated=np.full(900, 0.5))
+    found = pair(table, g, none, rng=np.random.default_rng(3))
+    assert (found.outcome_without_effect == found.table["Y"]).all()
 
 
 def test_a_continuous_outcome_varies_around_its_mean(cross_fits, ridge):
@@ -87,6 +95,9 @@ def test_a_continuous_outcome_varies_around_its_mean(cross_fits, ridge):
     noise = added["Y"].to_numpy() - means
     assert noise.mean() == pytest.approx(0.0, abs=0.3)
     assert noise.std() == pytest.approx(1.6, abs=0.5)
+    own = found.outcome_without_effect[400:]
+    swapped = np.where(added["A"] == 1, donor.outcome_control[at], donor.outcome_treated[at])
+    assert own - swapped == pytest.approx(noise, abs=0.1)  # up to the range's ends
 
 
 def test_the_same_generator_gives_the_same_table(study):

@@ -1,25 +1,32 @@
 """Pooling against statsmodels' fixed-effect meta-analysis; pairing against METHOD's figures."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from statsmodels.stats.meta_analysis import combine_effects
 
 from hybrid_assets.designs import DESIGNS
-from hybrid_assets.estimators import estimate_from_cross_fits
-from hybrid_assets.nuisance import NuisanceSettings, cross_fit_draws
+from hybrid_assets.estimators import aipw, estimate_from_cross_fits
+from hybrid_assets.nuisance import NuisanceSettings, ParametricSettings, cross_fit_draws
 from hybrid_assets.nuisance.outcome_model import fit_outcome_model
 from hybrid_assets.positivity import combined_propensity, worst_case
 from hybrid_assets.positivity.donor import DonorStudy
+from hybrid_assets.positivity.leverage import clustered_error, donor_leverage
 from hybrid_assets.positivity.pairing import Donor, find_pairs, pair, paired_with
 from hybrid_assets.positivity.pairing_effects import (
+    NO_LEVERAGE,
+    SHORT_INTERVALS,
     PairedStudy,
-    donor_leverage,
     heterogeneity_p_value,
     pairing_effects,
     pooled,
 )
-from hybrid_assets.positivity.remedies import overlap_weighted_from
+from hybrid_assets.positivity.remedies import (
+    overlap_remedies,
+    overlap_weighted_from,
+)
 
 SCHEMA = DESIGNS["paper1_observational"].schema()
 COVARIATES = ["W1", "W2", "W3", "W4", "W5", "W6"]
@@ -61,9 +68,11 @@ def test_rows_and_their_people(effects, study):
     figures = effects.set_index("estimate_of")
     assert effects["estimate_of"].tolist() == [
         "study_alone",
+        "study_trimmed",
         "study_overlap",
         "paired",
         "paired_null_donor",
+        "donor_leverage",
         "imputed",
         "donor_alone",
         "pooled",
@@ -77,7 +86,8 @@ def test_rows_and_their_people(effects, study):
     assert figures.loc["worst_case", "ci_low"] == bounds.ci_low
     assert np.isnan(figures.loc["worst_case", "estimate"])
     assert figures.loc["paired", "estimate"] > figures.loc["study_alone", "estimate"]
-    assert donor_leverage(effects) > 0.5
+    assert figures.loc["donor_leverage", "estimate"] > 0.5
+    assert (figures.loc[["paired", "imputed"], "note"] == SHORT_INTERVALS).all()
 
 
 def test_pooling_is_a_fixed_effect_meta_analysis(effects):
@@ -125,13 +135,141 @@ def test_a_study_paired_with_itself_has_no_donor(ridge, study):
     found = pairing_effects(own, np.random.default_rng(0)).set_index("estimate_of")
     assert found.index.tolist() == [
         "study_alone",
+        "study_trimmed",
         "study_overlap",
         "paired",
         "paired_null_donor",
+        "donor_leverage",
         "imputed",
         "worst_case",
     ]
     assert found.loc["paired", "standard_error_donor"] == 0.0
+
+
+def recoded(table):
+    return SCHEMA.canonical(table.assign(A=1 - table["A"]))
+
+
+def test_leverage_does_not_depend_on_which_arm_is_called_treated():
+    """Models without folds, nuisances taken as given: only the order of sums differs."""
+    settings = ParametricSettings()
+    rows, trial = drawn("confounded_binary", 400, 3), drawn("paper1_trial", 600, 4)
+    pool = drawn("paper1_trial", 2000, 5)[COVARIATES]
+    g = np.where(rows["W4"] > 0.5, 1e-4, 0.5)  # extreme people of both arms
+    found = []
+    for code in (lambda table: table, recoded):
+        own = cross_fit_draws(code(rows), SCHEMA, settings, np.random.default_rng(0))
+        donor_study = DonorStudy.fit(
+            code(trial), SCHEMA, settings, known_propensity=0.5, rng=np.random.default_rng(0)
+        )
+        donor = donor_study.give(pool)
+        table = pair(code(rows), g, donor, rng=np.random.default_rng(6))
+        study = PairedStudy(table, own, donor, donor_study, settings)
+        found.append(pairing_effects(study, np.random.default_rng(0)).set_index("estimate_of"))
+    for row, sign in (("paired", -1), ("paired_null_donor", -1), ("donor_leverage", 1)):
+        one, other = (each.loc[row] for each in found)
+        assert one["estimate"] == pytest.approx(sign * other["estimate"], rel=1e-6), row
+        for column in ("standard_error", "standard_error_donor"):
+            assert one[column] == pytest.approx(other[column], rel=1e-6), (row, column)
+
+
+def test_a_hole_of_the_treated_has_leverage_too(ridge, effects):
+    """The same study with arms exchanged: added rows are controls. Folds differ."""
+    rng = np.random.default_rng(1)
+    rows = recoded(drawn("paper1_observational", 300, 1))
+    fits = cross_fit_draws(rows, SCHEMA, ridge, rng)
+    trial = recoded(drawn("paper1_trial", 600, 1001))
+    donor_study = DonorStudy.fit(trial, SCHEMA, ridge, known_propensity=0.5, rng=rng)
+    donor = donor_study.give(drawn("paper1_trial", 4000, 5001)[COVARIATES])
+    paired = pair(rows, combined_propensity(fits), donor, rng=rng)
+    assert paired.table["A"][300:].mean() < 0.1
+    other = pairing_effects(
+        PairedStudy(paired, fits, donor, donor_study, ridge), np.random.default_rng(0)
+    )
+    one, other = (each.set_index("estimate_of").loc["donor_leverage"] for each in (effects, other))
+    spread = np.hypot(one["standard_error"], other["standard_error"])
+    assert other["estimate"] == pytest.approx(one["estimate"], abs=2 * spread)
+    assert other["ci_low"] > 0
+
+
+def test_leverage_by_the_delta_method():
+    """Of arm differences of two outcomes of one trial: a ratio whose error a bootstrap knows."""
+    rng = np.random.default_rng(0)
+    n = 2000
+    a = rng.integers(0, 2, n).astype(float)
+    y = a + rng.normal(size=n)
+    both = np.stack([y, y - 0.8 * a + 0.3 * rng.normal(size=n)])
+    half, zero = np.full(n, 0.5), np.zeros(n)
+    paired, without = ([aipw(a, each, half, zero, zero)] for each in both)
+    found = donor_leverage(paired, without, np.arange(n), np.zeros((2, 2)))
+
+    def share(rows):
+        weights = np.where(a[rows] == 1, 2.0, -2.0)
+        whole, rest = (both[:, rows] * weights).sum(axis=1)
+        return 1 - rest / whole
+
+    assert found.estimate == pytest.approx(share(np.arange(n)), abs=1e-12)
+    draws = [share(rng.integers(0, n, n)) for _ in range(2000)]
+    assert found.standard_error == pytest.approx(np.std(draws), rel=0.06)  # Monte-Carlo error 1.6 %
+    shifts = rng.normal(scale=0.1, size=(2, 50))
+    moved = [
+        1 - (without[0].estimate + s[1]) / (paired[0].estimate + s[0]) for s in shifts.T * 0.01
+    ]
+    wider = donor_leverage(paired, without, np.arange(n), shifts * 0.01)
+    assert wider.standard_error_donor == pytest.approx(np.std(moved, ddof=1), rel=0.01)
+    assert wider.standard_error == pytest.approx(
+        np.hypot(found.standard_error, wider.standard_error_donor)
+    )
+
+
+def test_rows_of_one_person_count_as_one():
+    values = np.random.default_rng(0).normal(size=50)
+    values -= values.mean()
+    assert clustered_error(values, np.arange(50)) == pytest.approx(values.std(ddof=1) / np.sqrt(50))
+    twice = np.concatenate([values, values])
+    alone, doubled = clustered_error(values, np.arange(50)), np.tile(np.arange(50), 2)
+    assert clustered_error(twice, doubled) == pytest.approx(alone, rel=0.01)
+
+
+def test_no_share_of_an_estimate_that_may_be_zero(ridge, study):
+    flat = study.donor.outcome_control
+    donor = Donor(study.donor.covariates, flat, flat, study.donor.model)
+    paired = paired_with(
+        study.study_rows, study.paired.pairing, donor, rng=np.random.default_rng(0)
+    )
+    own = PairedStudy(paired, study.cross_fits, donor, None, ridge)
+    row = pairing_effects(own, np.random.default_rng(0)).set_index("estimate_of")
+    assert row.loc["paired", "ci_low"] < 0 < row.loc["paired", "ci_high"]
+    assert np.isnan(row.loc["donor_leverage", "estimate"])
+    assert row.loc["donor_leverage", "note"] == NO_LEVERAGE
+
+
+def test_trimming_stands_beside_pairing(effects, study):
+    row = effects.set_index("estimate_of").loc["study_trimmed"]
+    book = overlap_remedies(study.cross_fits).set_index("remedy").loc["crump_trimming"]
+    assert row["estimand"] == "ATE among g in [.1, .9]" == book["estimand"]
+    for column in ("estimate", "standard_error", "ci_low", "ci_high"):
+        assert row[column] == book[column]
+    assert row["n_rows"] == book["n_used"]
+    few = replace(study, cross_fits=tuple(_hardly_any_overlap(f) for f in study.cross_fits))
+    row = pairing_effects(few, np.random.default_rng(0)).set_index("estimate_of")
+    assert np.isnan(row.loc["study_trimmed", "estimate"])
+    assert row.loc["study_trimmed", "note"].startswith("no estimate: trimming leaves under")
+
+
+def _hardly_any_overlap(fit):
+    far = np.where(fit.propensity_unbounded > 0.5, 0.95, 0.05)
+    return replace(fit, propensity_unbounded=far, propensity=far)
+
+
+def test_the_number_of_added_rows_is_not_told_under_ten(ridge, study):
+    g = np.full(300, 0.5)
+    g[:9] = 1e-4
+    paired = pair(study.study_rows, g, study.donor, rng=np.random.default_rng(0))
+    few = replace(study, paired=paired)
+    figures = pairing_effects(few, np.random.default_rng(0)).set_index("estimate_of")
+    assert figures.loc[["paired", "paired_null_donor", "donor_leverage"], "n_rows"].isna().all()
+    assert figures.loc["paired", "note"].endswith("; < 10 of 300 rows added")
 
 
 def plain_aipw(table, ridge, rng):
@@ -150,10 +288,9 @@ def test_a_donor_without_effect_removes_most_of_the_effect(n_rows):
     for seed in range(1, 21):
         study = a_study(settings, seed, n_rows, 1000)
         rng = np.random.default_rng(seed)
-        twin = paired_with(
-            study.study_rows, study.paired.pairing, study.donor.without_effect(), rng=rng
-        )
-        means.append([plain_aipw(t.table, settings, rng) for t in (study.paired, twin)])
+        table = study.paired.table
+        twin = SCHEMA.canonical(table.assign(Y=study.paired.outcome_without_effect))
+        means.append([plain_aipw(each, settings, rng) for each in (table, twin)])
     paired, without = np.mean(means, axis=0)
     assert paired == pytest.approx(TRUTH, abs=0.04)
     assert 1 - without / paired == pytest.approx(0.795, abs=0.095)
