@@ -149,11 +149,12 @@ def _metadata(study: PairedStudy, effects: pd.DataFrame) -> dict[str, object]:
             "among donors": pairing.reference_quantiles.values(),
         }
     )
+    n_added = told_count(len(pairing.rows), len(study.study_rows))
     shown: dict[str, object] = {
         "estimates": small_table(effects),
         **_leverage(effects),
         "paired_intervals": SHORT_INTERVALS,
-        "rows_added": told_count(len(pairing.rows), len(study.study_rows)),
+        "rows_added": n_added,
         "match_distances": small_table(distances),
         "overlap": overlap_table(found),
     }
@@ -161,6 +162,8 @@ def _metadata(study: PairedStudy, effects: pd.DataFrame) -> dict[str, object]:
         shown["heterogeneity_p_value"] = heterogeneity_p_value(effects)
     if study.donor.model.is_binary:
         shown["worst_case_width"] = found.told_extreme
+    if isinstance(n_added, str):
+        shown["dagster/row_count"] = None  # less the study's rows, it would tell the number added
     return shown
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,11 +57,43 @@ def test_a_donor_repairs_and_says_how_much_of_it_is_its_own(
     assert added["A"].mean() > 0.7  # hardly anybody was treated: treatment is what is missing
     assert shown["donor_leverage"].value > 0.5
     assert shown["worst_case_width"].value == pytest.approx(len(added) / 300)
-    for row in ("study_alone", "paired_null_donor", "donor_alone", "pooled", "worst_case"):
+    assert 0 < shown["donor_leverage_standard_error"].value < 0.5
+    assert "coverage" in shown["paired_intervals"].value
+    for row in (
+        "study_alone",
+        "study_trimmed",
+        "paired_null_donor",
+        "donor_leverage",
+        "donor_alone",
+        "pooled",
+        "worst_case",
+    ):
         assert row in shown["estimates"].value
     assert {"picture", "overlap", "match_distances", "heterogeneity_p_value"} <= set(shown)
     (check,) = (c for c in result.get_asset_check_evaluations() if c.check_name == "external_donor")
     assert check.passed
+
+
+def test_the_number_of_added_rows_is_not_told_under_ten(
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    small_study: Callable[..., StudyFile],
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    drawn = small_study(source=TRIAL).source.read(tmp_path).head(300)
+    g = 1 / (1 + np.exp(-2 * drawn["W4"]))
+    drawn.assign(A=(rng.random(300) < g).astype(int)).to_csv(tmp_path / "few.csv", index=False)
+    settings = OBSERVATIONAL | {"source": {"kind": "csv", "path": "few.csv"}}
+    result = materialize(small_study(**settings, pairing=DONOR), "seed_table", "splits", PAIRED)
+    table = Warehouse(tmp_path / "home", "small").read_table(PAIRED)
+    assert 0 < table["__added"].sum() < 10
+    shown = result.get_asset_materialization_events()[-1].materialization.metadata
+    assert shown["rows_added"].value == "< 10 of 300"
+    assert shown["worst_case_width"].value == "< 10/300"
+    assert "| share extreme | < 10/300 |" in shown["overlap"].value
+    assert "< 10 of 300 rows added" in shown["estimates"].value
+    assert shown["dagster/row_count"].value is None
+    assert str(len(table)) not in shown["estimates"].value
 
 
 def test_self_pairing_is_labelled_wherever_it_appears(
@@ -103,7 +136,14 @@ def test_a_setting_that_cannot_help_is_refused(
     ("change", "message"),
     [
         (lambda t: t.drop(columns="W3"), "column 'W3': expected a column of the donor table"),
-        (lambda t: t.assign(W4=t["W4"].mask(t.index < 5)), "expected a complete donor column"),
+        (
+            lambda t: t.assign(W4=t["W4"].mask(t.index < 9)),
+            "complete donor column; got some missing",
+        ),
+        (
+            lambda t: t.assign(W4=t["W4"].mask(t.index < 10)),
+            "complete donor column; got 10 missing",
+        ),
         (lambda t: t.assign(W1=t["W1"] + 1), "expected donor values like the seed's"),
     ],
 )

@@ -165,3 +165,13 @@ def test_a_remedy_that_leaves_too_few_says_so(cross_fits):
     row = found.loc["crump_trimming"]
     assert row[["estimate", "standard_error", "n_used"]].isna().all()
     assert row["note"] == "no estimate: trimming leaves under 10 rows in an arm"
+
+
+def test_a_count_of_left_out_people_under_ten_is_bounded(cross_fits):
+    _table, (fit, *_rest) = cross_fits("confounded_binary", 300)
+    g = np.where(np.arange(300) < 4, 0.05, 0.5)
+    found = overlap_remedies((replace(fit, propensity_unbounded=g, propensity=g),))
+    row = found.set_index("remedy").loc["crump_trimming"]
+    assert np.isnan(row["n_used"])
+    assert np.isnan(row["share_used"])
+    assert row["note"].endswith("; n_used > 290 of 300")
