@@ -19,7 +19,7 @@ from hybrid_assets.positivity import combined_propensity, overlap
 from hybrid_assets.positivity.donor import DonorStudy, donor_rows
 from hybrid_assets.positivity.pairing import Donor, pair
 from hybrid_assets.positivity.pairing_effects import (
-    SHORT_INTERVALS,
+    MEASURED_COVERAGE,
     PairedStudy,
     heterogeneity_p_value,
     pairing_effects,
@@ -153,7 +153,7 @@ def _metadata(study: PairedStudy, effects: pd.DataFrame) -> dict[str, object]:
     shown: dict[str, object] = {
         "estimates": small_table(effects),
         **_leverage(effects),
-        "paired_intervals": SHORT_INTERVALS,
+        "paired_intervals": MEASURED_COVERAGE,
         "rows_added": n_added,
         "match_distances": small_table(distances),
         "overlap": overlap_table(found),

@@ -27,21 +27,24 @@ from hybrid_assets.small_cells import count_or_missing, told_count
 
 N_REFITS = 40  # leave 11 % of error in the donor's part of a standard error
 N_CALIBRATION_ROWS = 5000
+MEASURED_COVERAGE = (
+    "paired intervals covered .945 (Monte-Carlo error .016) and imputed .855 (.025), too short, "
+    "in 200 draws of paper1_observational, 1000 rows and 1000 donor people, ridge"
+)
 
 PAIRING_COMMENTS = {
     "estimate_of": "which rows and which outcomes",
     "estimand": "whose average effect",
     "estimate": "in units of the outcome, the leverage a share; missing for a range",
     "standard_error": "a pair counts as one person; the donor's uncertainty is in it",
-    "ci_low": "95 % interval; paired and imputed: known to be short, see the note",
-    "ci_high": "95 % interval; paired and imputed: known to be short, see the note",
+    "ci_low": f"95 % interval; {MEASURED_COVERAGE}",
+    "ci_high": f"95 % interval; {MEASURED_COVERAGE}",
     "standard_error_donor": "the part that comes from the donor's rows",
     "n_rows": "rows behind the estimate; missing where it would tell of 1 to 9 people",
     "note": "what is known of the interval, why a figure is missing",
 }
 STUDY_PEOPLE = "ATE: the study's people"
 PAIRED_PEOPLE = "ATE: the study's people, extreme rows counted twice"
-SHORT_INTERVALS = "SHORT_PLACEHOLDER"
 NO_LEVERAGE = "no leverage: the paired interval contains 0, and a share of it would mean nothing"
 
 
@@ -126,7 +129,7 @@ def pairing_effects(study: PairedStudy, rng: np.random.Generator) -> pd.DataFram
         _trimmed(study),
         _row("study_overlap", "ATO: the study's people weighted by g (1 − g)", overlapping),
         *_of_pairs(study, refits, for_folds),
-        _row("imputed", STUDY_PEOPLE, _imputed(study), of_donor, note=SHORT_INTERVALS),
+        _row("imputed", STUDY_PEOPLE, _imputed(study), of_donor, note=MEASURED_COVERAGE),
     ]
     if study.donor_study is not None:
         donor = _figure(study.donor_study.effect)
@@ -175,7 +178,7 @@ def _of_pairs(
     schema, n_rows, n_added = study.donor.model.schema, len(study.study_rows), len(study.signs)
     found = paired_estimates(study.paired, schema, study.settings, donor_sums=refits, rng=rng)
     told = told_count(n_added, n_rows)
-    note = f"{SHORT_INTERVALS}; {told} rows added" if isinstance(told, str) else SHORT_INTERVALS
+    note = f"{MEASURED_COVERAGE}; {told} rows added" if isinstance(told, str) else MEASURED_COVERAGE
     n_paired = n_rows + count_or_missing(n_added, n_rows)
     rows = [
         _row(word, PAIRED_PEOPLE, _Figure(each.estimate, each.standard_error, n_paired), note=note)
