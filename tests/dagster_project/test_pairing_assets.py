@@ -58,7 +58,7 @@ def test_a_donor_repairs_and_says_how_much_of_it_is_its_own(
     assert shown["donor_leverage"].value > 0.5
     assert shown["worst_case_width"].value == pytest.approx(len(added) / 300)
     assert 0 < shown["donor_leverage_standard_error"].value < 0.5
-    assert "imputed .855 (.025), too short" in shown["paired_intervals"].value
+    assert "imputed .85 (.025), too short" in shown["paired_intervals"].value
     for row in (
         "study_alone",
         "study_trimmed",

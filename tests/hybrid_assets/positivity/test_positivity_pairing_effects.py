@@ -280,7 +280,7 @@ def plain_aipw(table, ridge, rng):
 @pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [200, 1000])
 def test_a_donor_without_effect_removes_most_of_the_effect(n_rows):
-    """METHOD 5: 75 to 84 %; here 74 % at 200 rows and 81 % at 1000 (Monte-Carlo error 3 %)."""
+    """METHOD 5: 75 to 84 %; 83 % over 200 draws at 1000 rows (Monte-Carlo error .5 %)."""
     settings = NuisanceSettings(
         n_fold_draws=1, propensity_library=("linear",), outcome_library=("linear",)
     )
@@ -342,7 +342,10 @@ def test_self_pairing_is_no_better_than_nothing():
 
 @pytest.mark.slow
 def test_intervals_of_pairing_imputing_and_leverage():
-    """Over 200 draws: paired .945 (Monte-Carlo error .016), imputed .855 (.025)."""
+    """Over 200 draws: paired .945 (Monte-Carlo error .016), imputed .85 (.025).
+
+    Leverage .830 (.005): mean standard error .068 against a spread of .071 (.004).
+    """
     settings = NuisanceSettings(
         n_fold_draws=1, propensity_library=("linear",), outcome_library=("linear",)
     )
@@ -354,7 +357,7 @@ def test_intervals_of_pairing_imputing_and_leverage():
     estimate, error = np.moveaxis(np.array(figures), 2, 0)
     covered = (np.abs(estimate - TRUTH) < 1.96 * error).mean(axis=0)
     assert covered[0] == pytest.approx(0.945, abs=0.1)  # three Monte-Carlo errors of 50 draws
-    assert covered[1] == pytest.approx(0.855, abs=0.15)
+    assert covered[1] == pytest.approx(0.85, abs=0.15)
     spread = estimate[:, 2].std(ddof=1)
     assert error[:, 2].mean() == pytest.approx(spread, rel=0.35)  # Monte-Carlo error 10 %
 
