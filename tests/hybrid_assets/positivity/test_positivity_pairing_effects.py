@@ -10,6 +10,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.estimators import aipw, estimate_from_cross_fits
 from hybrid_assets.nuisance import NuisanceSettings, ParametricSettings, cross_fit_draws
+from hybrid_assets.nuisance.cross_fitting import with_outcome
 from hybrid_assets.nuisance.outcome_model import fit_outcome_model
 from hybrid_assets.positivity import combined_propensity, worst_case
 from hybrid_assets.positivity.donor import DonorStudy
@@ -388,3 +389,17 @@ def _forest_aipw(table):
     outcome = _forest(w.assign(A=a), table["Y"])
     q1, q0 = (outcome.predict_proba(w.assign(A=arm))[:, 1] for arm in (1, 0))
     return (q1 - q0 + a * (y - q1) / g - (1 - a) * (y - q0) / (1 - g)).mean()
+
+
+@pytest.mark.parametrize("kind", ["folds", "parametric"])
+def test_another_outcome_on_the_same_folds(ridge, kind):
+    """The same outcome gives the same cross-fit; 1 − Y gives 1 − Q."""
+    rows = drawn("confounded_binary", 300, 1)
+    settings = ridge if kind == "folds" else ParametricSettings()
+    fit = cross_fit_draws(rows, SCHEMA, settings, np.random.default_rng(0))[0]
+    same = with_outcome(fit, rows, SCHEMA, settings)
+    assert (same.outcome_treated == fit.outcome_treated).all()
+    flipped = SCHEMA.canonical(rows.assign(Y=1 - rows["Y"]))
+    other = with_outcome(fit, flipped, SCHEMA, settings)
+    assert other.propensity is fit.propensity
+    assert other.outcome_control == pytest.approx(1 - fit.outcome_control, abs=1e-6)
