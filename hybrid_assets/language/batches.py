@@ -115,6 +115,7 @@ class TextRows:
         self.n_rows = len(values)
         self.forced: tuple[int, ...] = ()
         self._end = tokenizer.eos_token_id
+        self._marks = {tokenizer.bos_token_id, tokenizer.eos_token_id}  # some tokenizers add them
         self._rows = GReaTDataset.from_pandas(values)
         self._rows.set_tokenizer(tokenizer)
 
@@ -129,7 +130,8 @@ class TextRows:
             texts = [row["input_ids"] for row in self._rows.__getitems__(rows.tolist())]
         finally:
             random.setstate(state)
-        ended = [torch.tensor([self._end, *text, self._end]) for text in texts]
+        bare = [[token for token in text if token not in self._marks] for text in texts]
+        ended = [torch.tensor([self._end, *text, self._end]) for text in bare]
         return pad_sequence(ended, batch_first=True, padding_value=NOT_LEARNED)
 
 

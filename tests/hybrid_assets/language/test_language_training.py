@@ -100,6 +100,20 @@ def test_text_rows_are_be_greats_and_leave_the_global_generator_alone(
     assert (batches[0][:, 0] == tokenizer.eos_token_id).all()
 
 
+def test_text_rows_have_one_start_whatever_a_tokenizer_adds(awkward_table, awkward_schema):
+    from tokenizers.processors import TemplateProcessing
+
+    values = written_values(awkward_table, awkward_schema, fixed_width=True)
+    tokenizer = compact_tokenizer(awkward_schema)
+    plain = TextRows(values, tokenizer).batch(np.arange(4), 0, 1)
+    end = (tokenizer.eos_token, tokenizer.eos_token_id)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{end[0]} $A {end[0]}", special_tokens=[end]
+    )
+    assert tokenizer("is it is 1")["input_ids"][-1] == end[1]
+    assert torch.equal(TextRows(values, tokenizer).batch(np.arange(4), 0, 1), plain)
+
+
 def test_training_tells_a_falling_loss_and_prints_nothing(awkward_table, awkward_schema, capfd):
     told = []
     plan = TrainingPlan(steps=30, batch_size=8, learning_rate=3e-3, seed=4)
