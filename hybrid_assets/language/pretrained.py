@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +78,10 @@ def _great(name: str, lora: bool, study: str, word: str) -> Any:
     from be_great import GReaT
 
     try:
-        return GReaT(name, efficient_finetuning="lora" if lora else "")
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            # be-great prints how much LoRA may change; peft finds out how GPT-2 stores it
+            warnings.filterwarnings("ignore", message="fan_in_fan_out|`is_gradient_checkpointing")
+            return GReaT(name, efficient_finetuning="lora" if lora else "")
     except ImportError as error:
         raise GeneratorError(
             f"study {study!r}: tuning 'lora' needs the package peft; "

@@ -1,7 +1,9 @@
+import importlib.util
 import random
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -142,52 +144,58 @@ print(generator.sample(60, np.random.default_rng(5))["smoker"].tolist())
     assert {0, 1} <= set(here)
 
 
-@pytest.fixture
-def generic_model(tmp_path):
-    """A folder with a byte-level model that knows nothing of the table."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    from hybrid_assets.language.model_files import quiet_transformers
-    from hybrid_assets.randomness import borrowed_random_state
-
-    words = ["</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    bpe = Tokenizer(models.BPE({word: token for token, word in enumerate(words)}, merges=[]))
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="</s>")
-    config = LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=64,
-        initializer_range=0.15,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    with quiet_transformers(), borrowed_random_state(1):
-        LlamaForCausalLM(config).save_pretrained(tmp_path)
-        tokenizer.save_pretrained(tmp_path)
-    return str(tmp_path)
-
-
-def test_fine_tunes_a_model_of_another_kind(mixed_table, generic_model):
+def test_fine_tunes_a_model_of_another_kind(mixed_table, generic_gpt2):
     table, schema = mixed_table
     schema = schema.select(["site", "smoker"])
-    settings = LlmSettings(
-        model=f"hf:{generic_model}", steps=150, batch_size=16, learning_rate=1e-2
-    )
+    settings = LlmSettings(model=f"hf:{generic_gpt2}", steps=150, batch_size=16, learning_rate=1e-2)
     generator = fitted(table, schema, settings=settings)
     drawn, report = draw_valid(generator, schema, 300, np.random.default_rng(1))
     assert report.n_dropped == 0
     assert set(drawn["site"]) == {"north", "south", "west"}
     assert set(drawn["smoker"]) == {0, 1}
     files = generator.to_files()
-    assert generic_model.encode() not in b"".join(files.values())
+    assert generic_gpt2.encode() not in b"".join(files.values())
     restored = LlmGenerator.from_files(files, settings, schema)
     pd.testing.assert_frame_equal(rows(restored, 2), rows(generator, 2))
+
+
+def test_low_rank_changes_are_learned_alone_and_added_to_the_matrices(
+    mixed_table, generic_gpt2, capfd
+):
+    pytest.importorskip("peft", reason="pip install 'hybrid-assets[lora]'")
+    from safetensors.torch import load
+
+    table, schema = mixed_table
+    schema = schema.select(["site", "smoker"])
+    settings = LlmSettings(
+        model=f"hf:{generic_gpt2}", tuning="lora", steps=30, batch_size=16, learning_rate=1e-2
+    )
+    generator = fitted(table, schema, settings=settings)
+    files = generator.to_files()
+    assert fitted(table, schema, settings=settings).to_files() == files
+    before = load((Path(generic_gpt2) / "model.safetensors").read_bytes())
+    after = load(files["model.safetensors"])
+    assert after.keys() == before.keys()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed == {
+        f"transformer.h.0.{name}.weight" for name in ("attn.c_attn", "attn.c_proj", "mlp.c_proj")
+    }
+    for name in changed:
+        assert np.linalg.matrix_rank((after[name] - before[name]).numpy(), tol=1e-4) <= 16
+    curve = generator.learning_curve_
+    assert curve["loss"].iloc[-1] < curve["loss"].iloc[0]
+    assert "adapter_config.json" not in files
+    restored = LlmGenerator.from_files(files, settings, schema)
+    assert load(restored.to_files()["model.safetensors"]).keys() == before.keys()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_low_rank_changes_need_peft(mixed_table, generic_gpt2):
+    if importlib.util.find_spec("peft"):
+        pytest.skip("peft is installed")
+    settings = LlmSettings(model=f"hf:{generic_gpt2}", tuning="lora")
+    with pytest.raises(GeneratorError, match="tuning 'lora' needs the package peft; install it"):
+        fitted(*mixed_table, settings=settings)
 
 
 def test_refuses_a_model_that_is_nowhere(mixed_table, tmp_path):
