@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dagster_project.asset_run import AssetRun
 from hybrid_assets.generators import CovariateGenerator
 from hybrid_assets.generators.fit_support import FitProgress, FitSupport
+from hybrid_assets.generators.great import AS_PUBLISHED, GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator
 from hybrid_assets.schema import TableSchema
 from warehouse import CheckpointFile
@@ -54,6 +55,8 @@ def checkpoint_of(run: AssetRun) -> CheckpointFile:
 
 def fit_metadata(run: AssetRun, generator: CovariateGenerator) -> Mapping[str, object]:
     """Tell where a language model was fitted, how fast, and how much memory the step took."""
+    if isinstance(generator, GreatGenerator):
+        return {"published_generator": AS_PUBLISHED}
     if not isinstance(generator, LlmGenerator):
         return {}
     return {

@@ -18,8 +18,14 @@ from hybrid_assets.published import IN_SAMPLE_INTERVALS
 from hybrid_assets.report.figures import learning_curve_plot
 from hybrid_assets.schema import TableSchema
 
-KINDS = {"bootstrap": "python", "cart": "scikitlearn", "gan": "pytorch", "llm": "huggingface"}
-GPU_KINDS = ("gan", "llm")
+KINDS = {
+    "bootstrap": "python",
+    "cart": "scikitlearn",
+    "gan": "pytorch",
+    "llm": "huggingface",
+    "great": "huggingface",
+}
+GPU_KINDS = ("gan", "llm", "great")
 
 
 def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:

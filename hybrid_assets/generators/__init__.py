@@ -14,6 +14,7 @@ from hybrid_assets.generators.base import (
 from hybrid_assets.generators.bootstrap import BootstrapGenerator
 from hybrid_assets.generators.cart import CartGenerator
 from hybrid_assets.generators.gan import GanGenerator
+from hybrid_assets.generators.great import GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator
 
 GENERATORS: dict[str, type[CovariateGenerator]] = {
@@ -21,6 +22,7 @@ GENERATORS: dict[str, type[CovariateGenerator]] = {
     "cart": CartGenerator,
     "gan": GanGenerator,
     "llm": LlmGenerator,
+    "great": GreatGenerator,
 }
 
 if TYPE_CHECKING:

@@ -1,6 +1,16 @@
 """A language model is fitted with a device, a checkpoint and listeners, and tells what it took."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
 import dagster as dg
+import pytest
+
+from warehouse import Warehouse
 
 LLM = {"llm": {"steps": 3, "batch_size": 8}}
 
@@ -16,3 +26,71 @@ def test_a_fit_is_described_and_leaves_no_checkpoint(small_study, materialize, t
     assert told["peak_memory_bytes"] > 1e8
     assert isinstance(event, dg.AssetMaterialization)
     assert not list((tmp_path / "home" / "checkpoints").rglob("*"))
+
+
+def test_be_greats_own_generator_is_labelled(small_study, materialize, generic_gpt2):
+    great = {"great": {"model": generic_gpt2, "epochs": 1, "batch_size": 100}}
+    study = small_study(generators=great, covariates=["W1"])
+    result = materialize(study, "seed_table", "splits", "great/fitted_generator")
+    assert result.success
+    (event,) = result.asset_materializations_for_node(f"{study.name}__great__fitted_generator")
+    assert "be-great as published" in event.metadata["published_generator"].value
+
+
+ALONE = """
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.factory import study_definitions
+from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
+from dagster_project.study_file import StudyFile
+
+folder, assets = Path(sys.argv[1]), sys.argv[3:]
+study = StudyFile.model_validate_json(sys.argv[2])
+definitions = study_definitions(study, folder)
+dg.materialize(
+    [*definitions.assets, *definitions.asset_checks],
+    selection=[dg.AssetKey([study.name, *asset.split("/")]) for asset in assets],
+    instance=dg.DagsterInstance.ephemeral(),
+    resources={
+        "storage": StorageResource(home=str(folder / "home")),
+        "compute": ComputeDevice(device="cpu"),
+        "io_manager": RefusingIOManager(),
+    },
+)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_fit_killed_after_a_checkpoint_goes_on_to_the_same_bytes(
+    small_study, materialize, tmp_path
+):
+    study = small_study(
+        generators={"llm": {"steps": 600, "batch_size": 8}}, covariates=["W1", "W4"]
+    )
+    assets = ("seed_table", "splits", "llm/fitted_generator")
+    home = tmp_path / "home"
+    told = [sys.executable, "-W", "ignore", "-c", ALONE, tmp_path, study.model_dump_json(), *assets]
+    fit = subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 240
+    while not (kept := list(home.glob("checkpoints/*/state.safetensors"))):
+        assert fit.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    os.kill(fit.pid, signal.SIGKILL)
+    assert fit.wait() == -signal.SIGKILL
+
+    def model_version():
+        assert materialize(study, *assets).success
+        entries = Warehouse(home, study.name).audit_entries()
+        fits = entries[entries["asset"].eq("llm/fitted_generator") & entries["kind"].eq("model")]
+        return fits["data_version"].item()
+
+    resumed = model_version()
+    assert len(kept) == 1
+    assert not kept[0].exists()
+    shutil.rmtree(home)
+    assert model_version() == resumed
