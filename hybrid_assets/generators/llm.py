@@ -70,7 +70,7 @@ class LlmSettings(GeneratorSettings):
         with LoRA unless given.
     temperature : float
         Divides the logits when sampling. Below 1 it shrinks standard
-        deviations: 0.7 gave .87 where the seed had 1.
+        deviations: .7 gave .80 to .88 where 1 gave .97 to 1.06.
     sampling : {"exact", "masked"}
         See `language.sampler.RowSampler`.
     """
