@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import EvaluationError
@@ -72,7 +73,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, figure_of_merit: str) -> None:
         axes.errorbar(
             curve["n_rows"] * shift,
             curve[figure_of_merit],
-            1.96 * curve[f"{figure_of_merit}_error"],
+            _bars(curve, figure_of_merit),
             color=SERIES_COLOURS[position % len(SERIES_COLOURS)],
             linestyle=SERIES_STYLES[position % len(SERIES_STYLES)],
             marker=SERIES_MARKERS[position % len(SERIES_MARKERS)],
@@ -89,3 +90,10 @@ def _draw(axes: Axes, rows: pd.DataFrame, figure_of_merit: str) -> None:
         axes.set_ylim(bottom=0.0)
     if figure_of_merit in _TARGETS:
         axes.axhline(_TARGETS[figure_of_merit], color=BLACK, linewidth=0.8)
+
+
+def _bars(curve: pd.DataFrame, figure_of_merit: str) -> np.ndarray:
+    """Give the lengths below and above each point, shape (2, n): no share is over 1."""
+    half = 1.96 * curve[f"{figure_of_merit}_error"].to_numpy(dtype=float)
+    room = np.inf if figure_of_merit == "rmse" else 1.0 - curve[figure_of_merit].to_numpy(float)
+    return np.vstack([half, np.minimum(half, room)])
