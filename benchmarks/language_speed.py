@@ -75,7 +75,7 @@ def freely(generator: LlmGenerator, longest: int, n_rows: int) -> pd.DataFrame:
             temperature=1.0,
             random=torch.Generator().manual_seed(1),
         )
-    return read_rows(texts, generator.schema_)
+    return read_rows(texts, generator.schema_, fixed_width=FIXED_WIDTH)
 
 
 def great(
