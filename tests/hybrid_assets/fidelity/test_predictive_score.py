@@ -97,7 +97,7 @@ def test_absent_scores_are_shown_as_dashes():
     scores = PREDICTIVE_SCORES.validate_json('{"hybrid": null}')
     assert _score_table(scores).value.splitlines()[-1] == "| hybrid |" + " – |" * 11
     words = {"table_name": "gan hybrid", "nuisances": "flexible", "generator": "gan"}
-    words |= {"estimand": "ate", "subgroup": "", "subgroup_level": ""}
+    words |= {"estimand": "ate", "subgroup": "", "subgroup_level": "", "interval_note": ""}
     numbers = dict.fromkeys(("estimate", "ci_low", "ci_high"), 0.5)
     numbers |= {f"{end}_adjusted": 0.5 for end in ("ci_low", "ci_high")}
     numbers |= dict.fromkeys(("psi_exact", "difference_to_truth", "difference_to_seed_in_se"), 0.5)
