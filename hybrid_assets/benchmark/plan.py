@@ -15,7 +15,8 @@ from hybrid_assets.benchmark.published import (
     SUBSAMPLE_ROWS,
     PublishedPool,
 )
-from hybrid_assets.benchmark.settings import Analysis, BenchmarkSettings
+from hybrid_assets.benchmark.settings import Analysis, BenchmarkSettings, Dials
+from hybrid_assets.errors import EstimationError
 from hybrid_assets.nuisance.settings import NuisanceSettings
 
 REPLICATES_PER_BLOCK = 50
@@ -118,7 +119,7 @@ def plan_benchmark(
     """
     entropy = int(rng.integers(2**63))
     scenarios: dict[str, Population] = {
-        dials.label: population.with_dials(dials) for dials in settings.dials
+        dials.label: _turned(population, dials) for dials in settings.dials
     }
     cells = [
         (label, n_rows, settings.n_replicates)
@@ -132,6 +133,13 @@ def plan_benchmark(
         cells.append((PUBLISHED_PROTOCOL, SUBSAMPLE_ROWS, N_SUBSAMPLES))
     analysis = Analysis.of(nuisance or NuisanceSettings())
     return BenchmarkPlan(scenarios, tuple(cells), analysis, entropy)
+
+
+def _turned(population: AdjustablePopulation, dials: Dials) -> Population:
+    try:
+        return population.with_dials(dials)
+    except EstimationError as refusal:
+        raise EstimationError(f"dial {dials.label!r}: {refusal}") from refusal
 
 
 def _stream(entropy: int, scenario: str, n_rows: int, first: int) -> np.random.Generator:

@@ -155,7 +155,7 @@ class HybridPopulation:
         """
         if self.is_randomised and dials.overlap != 1.0:
             raise EstimationError(
-                f"dial {dials.label!r}: treatment is randomised here, so that overlap is perfect; "
+                "treatment is randomised here, so that overlap is perfect; "
                 "turn overlap with assignment: observed"
             )
         propensity, means = turned(self.propensity, self.means, dials, self.noise is None)

@@ -119,3 +119,10 @@ def test_the_published_recipe_has_no_sensitivity_to_set() -> None:
     with pytest.raises(ValidationError, match=expected):
         study(recipe="published", sensitivity={"n_replicates": 5})
     assert study(sensitivity={"n_replicates": 5}).sensitivity.n_replicates == 5
+
+
+def test_an_overlap_dial_needs_an_observed_assignment() -> None:
+    dials = {"dials": [{"overlap": 2.0}]}
+    assert study(benchmark=dials).benchmark.dials[0].overlap == 2.0
+    with pytest.raises(ValidationError, match="the dial overlap changes a propensity"):
+        study(benchmark=dials, assignment="randomised")
