@@ -25,8 +25,9 @@ from dagster_project.instance import prepare_instance
 prepare_instance()
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.command_line import _print_event
+from dagster_project.command_line import console
 from dagster_project.definitions import RESOURCES
+from dagster_project.run_display import RunDisplay
 from dagster_project.study_file import read_study_file
 
 file = Path(sys.argv[1])
@@ -41,8 +42,9 @@ def careless(run):
 result = dg.materialize(
     [careless], instance=dg.DagsterInstance.get(), resources=RESOURCES, raise_on_error=False
 )
-for event in result.all_events:
-    _print_event(event)
+with RunDisplay(console) as display:
+    for event in result.all_events:
+        display(event)
 """
 
 STUDY = """\
