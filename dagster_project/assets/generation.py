@@ -3,7 +3,7 @@
 import dagster as dg
 import pandas as pd
 
-from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_factory import AssetFactory, Privacy
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.display import columns_from, comments_of, small_table
 from dagster_project.fitting import checkpoint_of, fit_metadata, fitted
@@ -32,6 +32,8 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     """Declare one generator's branch, from its fit to its two synthetic tables."""
     kind = make.study.generators[generator].kind
     pool = "gpu" if kind in GPU_KINDS else None
+    # bootstrapped covariates are people's own
+    privacy: Privacy = "confidential" if kind == "bootstrap" else "derived"
     model_asset, covariates, triplets, full = (
         f"{generator}/{name}"
         for name in (
@@ -59,7 +61,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         covariates,
         deps=["splits", model_asset],
         kinds={"duckdb", KINDS[kind]},
-        privacy="derived",
+        privacy=privacy,
         pool=pool,
     )
     def synthetic_covariates(run: AssetRun) -> AssetResult:
@@ -78,7 +80,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         triplets,
         deps=[covariates, "propensity_model", "outcome_model", "seed_estimates", "splits"],
         kinds={"duckdb"},
-        privacy="derived",
+        privacy=privacy,
         checks=_effect_checks(make, triplets),
     )
     def hybrid(run: AssetRun) -> AssetResult:
@@ -95,7 +97,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             checks=_effect_results(run, made, schema.outcome),
         )
 
-    @make.asset(full, deps=["splits"], kinds={"duckdb", KINDS[kind]}, privacy="derived", pool=pool)
+    @make.asset(full, deps=["splits"], kinds={"duckdb", KINDS[kind]}, privacy=privacy, pool=pool)
     def full_synthetic(run: AssetRun) -> AssetResult:
         """The generator alone, treatment and outcome included: the baseline that fails."""
         schema = run.schema()
