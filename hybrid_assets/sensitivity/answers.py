@@ -9,6 +9,8 @@ import pandas as pd
 
 from hybrid_assets.sensitivity.scenarios import CRUDE
 
+NO_REPLICATE = "Not answered: in no replicate could the models be fitted."
+
 
 def sensitivity_answers(rows: pd.DataFrame) -> dict[str, str]:
     """Answer what the papers left open: one sentence by question.
@@ -31,9 +33,11 @@ def sensitivity_answers(rows: pd.DataFrame) -> dict[str, str]:
         "DCR filter": _filter,
         "calibration": _calibration,
     }
-    return {
-        question: answer(rows[rows["question"] == question]) for question, answer in answers.items()
-    }
+    said = {}
+    for question, answer in answers.items():
+        asked = rows[rows["question"] == question]
+        said[question] = NO_REPLICATE if asked["mean_error"].isna().all() else answer(asked)
+    return said
 
 
 def _misspecification(rows: pd.DataFrame) -> str:

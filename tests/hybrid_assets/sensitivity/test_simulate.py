@@ -113,6 +113,12 @@ def test_an_interval_around_zero_is_said_to_contain_it(simulated):
     assert "none was added" in sensitivity_answers(narrow)["dimension"]
 
 
+def test_a_question_without_a_fitted_replicate_is_not_answered(simulated):
+    nothing = simulated.assign(mean_error=np.nan, change=np.nan)
+    said = set(sensitivity_answers(nothing).values())
+    assert said == {"Not answered: in no replicate could the models be fitted."}
+
+
 def test_a_filter_that_cannot_be_tested_is_said_to_be_so(binary_population, library):
     settings = SensitivitySettings(n_replicates=5, sample_sizes=(250,), dimensions=(3,))
     rows = simulate_sensitivity(
