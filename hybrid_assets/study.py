@@ -36,6 +36,7 @@ from hybrid_assets.nuisance import (
     ParametricSettings,
 )
 from hybrid_assets.published import PUBLISHED_LABEL, RecipeWord
+from hybrid_assets.release.settings import ReleaseSettings
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.sensitivity.settings import SensitivitySettings
 
@@ -189,6 +190,8 @@ class Study(Strict):
         The simulation that chooses an estimator (``hybrid simulate``).
     sensitivity : SensitivitySettings
         Size of the sensitivity study, which is run when asked for.
+    release : ReleaseSettings
+        What is said about releases; decides no result.
     """
 
     name: StudyName
@@ -226,6 +229,7 @@ class Study(Strict):
     gates: Gates = Gates()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     sensitivity: SensitivitySettings = SensitivitySettings()
+    release: ReleaseSettings = ReleaseSettings()
     random_seed: int = Field(ge=0, lt=2**63)
 
     @field_validator("estimators")
@@ -334,7 +338,7 @@ class Study(Strict):
     @property
     def content_hash(self) -> str:
         """Sha256 of all settings that decide a result, in canonical JSON."""
-        settings = self.model_dump(mode="json", exclude={"title", "description", "owners"})
+        settings = self.model_dump(mode="json", exclude={"title", "description", "owners", "release"})
         document = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(document.encode()).hexdigest()
 
