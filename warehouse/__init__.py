@@ -12,6 +12,7 @@ from warehouse.errors import (
     WarehouseBusy,
     WarehouseError,
 )
+from warehouse.keyed_hash import KeyedHash
 from warehouse.models import ModelStore, ModelVersion
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.tables import Warehouse
@@ -23,6 +24,7 @@ __all__ = [
     "CorruptAuditLog",
     "CorruptModel",
     "CorruptTable",
+    "KeyedHash",
     "ModelNotFound",
     "ModelStore",
     "ModelVersion",
