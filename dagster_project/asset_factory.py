@@ -15,7 +15,7 @@ from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
 
 Privacy = Literal["confidential", "derived", "release"]
-JobWord = Literal["refresh", "simulate"]
+JobWord = Literal["refresh", "simulate", "release"]
 AssetBody = Callable[[AssetRun], AssetResult]
 
 
@@ -65,7 +65,8 @@ class AssetFactory:
     ) -> Callable[[AssetBody], dg.AssetsDefinition]:
         """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown.
 
-        Its `job` is ``refresh``, or ``simulate`` for what takes minutes and is run when asked for.
+        Its `job` is ``refresh``, or ``simulate`` (takes minutes) or ``release`` for what is made
+        when asked for.
         """
 
         def declare(body: AssetBody) -> dg.AssetsDefinition:

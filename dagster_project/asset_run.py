@@ -19,7 +19,7 @@ from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.report.canvas import labelled_png
 from hybrid_assets.schema import TableSchema
-from warehouse import ModelVersion, Provenance, UnfinishedParts, storable_table
+from warehouse import ModelVersion, Provenance, UnfinishedParts, Warehouse, storable_table
 
 AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
@@ -92,6 +92,16 @@ class AssetRun:
     def rng(self) -> np.random.Generator:
         """The asset's own random stream, from its start."""
         return self.study.random_generator(self.asset)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The study's storage, for what is asked of it beside tables and files."""
+        return self._warehouse
+
+    def version(self, asset: str) -> str:
+        """Give the version of an upstream table without reading it, and remember it."""
+        self.upstream[asset] = self._warehouse.table_version(asset).data_version
+        return self.upstream[asset]
 
     def table(self, asset: str) -> pd.DataFrame:
         """Read an upstream table and remember its version."""
@@ -204,6 +214,10 @@ class AssetRun:
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, ())
+
+    def record_decision(self, name: str, decision: bytes) -> None:
+        """Log a person's decision about the asset, as an entry of its own: JSON."""
+        self._warehouse.record_document(name, decision, self._provenance(), suffix=".json")
 
     @property
     def fit(self) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """Jobs of a study and the executor that runs their steps."""
 
+import functools
+import operator
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from dagster_project.asset_factory import JobWord
 from dagster_project.study_file import StudyFile
 
 if TYPE_CHECKING:
@@ -41,38 +44,44 @@ def step_executor(*, n_steps: int | None = None) -> dg.ExecutorDefinition:
 
 
 def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
-    """Materialize the whole study, checks included, but its simulations."""
+    """Materialize the whole study, checks included, but what is made when asked for."""
+    asked_for = [dg.AssetSelection.tag("job", word) for word in ON_REQUEST]
     return dg.define_asset_job(
         f"refresh_{study.name}",
-        selection=_assets_of(study) - dg.AssetSelection.tag("job", "simulate"),
+        selection=_assets_of(study) - functools.reduce(operator.or_, asked_for),
         description=f"{study.title}: every table, check and the report, from the source.",
         tags={"study": study.name},
     )
 
 
-def simulate_jobs(
+ON_REQUEST: dict[JobWord, str] = {
+    "simulate": "which estimator to use, from a study that has been run",
+    "release": "what may leave: each generator's candidate, its gates, and the release",
+}
+
+
+def jobs_on_request(
     study: StudyFile, assets: Iterable[dg.AssetsDefinition]
 ) -> list["UnresolvedAssetJobDefinition"]:
-    """Materialize the study's simulations, one after the other: a benchmark uses all cores itself.
+    """Materialize what no refresh makes, one asset after the other: a benchmark uses all cores.
 
-    No job if none of `assets` is one.
+    A job for each word of `ON_REQUEST` that one of `assets` is tagged with.
     """
-    keys = [
-        key
-        for asset in assets
-        for key, tags in asset.tags_by_key.items()
-        if tags.get("job") == "simulate"
-    ]
-    if not keys:
-        return []
-    job = dg.define_asset_job(
-        f"simulate_{study.name}",
-        selection=dg.AssetSelection.assets(*keys),
-        description=f"{study.title}: which estimator to use, from a study that has been run.",
-        tags={"study": study.name},
-        executor_def=step_executor(n_steps=1),
-    )
-    return [job]
+    tagged = [(key, tags["job"]) for a in assets for key, tags in a.tags_by_key.items()]
+    jobs = []
+    for word, what in ON_REQUEST.items():
+        keys = [key for key, job in tagged if job == word]
+        if keys:
+            jobs.append(
+                dg.define_asset_job(
+                    f"{word}_{study.name}",
+                    selection=dg.AssetSelection.assets(*keys),
+                    description=f"{study.title}: {what}.",
+                    tags={"study": study.name},
+                    executor_def=step_executor(n_steps=1),
+                )
+            )
+    return jobs
 
 
 def _assets_of(study: StudyFile) -> dg.AssetSelection:

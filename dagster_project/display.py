@@ -50,7 +50,9 @@ def small_table(table: pd.DataFrame) -> dg.MarkdownMetadataValue:
 def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return " ".join(str(value).split()).replace("|", "\\|")
 
 
 def columns_from(

@@ -13,8 +13,9 @@ from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
+from dagster_project.assets.release_candidate import release_candidate_assets
 from dagster_project.assets.sensitivity import sensitivity_assets
-from dagster_project.automation import refresh_job, simulate_jobs
+from dagster_project.automation import jobs_on_request, refresh_job
 from dagster_project.checks import suite_checks
 from dagster_project.study_file import StudyFile
 
@@ -44,9 +45,11 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     assets = [*(asset for declare in study_level for asset in declare(make)), *branches]
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
-    every = [*assets, *comparison_assets(make, guards)]
+    # the report comes before any release: the gates are not its guards
+    releases = [asset for g in study.generators for asset in release_candidate_assets(make, g)]
+    every = [*assets, *comparison_assets(make, guards), *releases]
     return dg.Definitions(
         assets=every,
         asset_checks=suites,
-        jobs=[refresh_job(study), *simulate_jobs(study, every)],
+        jobs=[refresh_job(study), *jobs_on_request(study, every)],
     )

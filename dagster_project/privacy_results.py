@@ -17,7 +17,6 @@ from hybrid_assets.privacy.evaluate import (
     risk_table,
 )
 from hybrid_assets.privacy.people import Attacked
-from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.verdict import Verdict
 
 EVALUATIONS = TypeAdapter(PrivacyEvaluation)
@@ -49,7 +48,10 @@ def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> P
         schema,
     )
     shares = {W: covariates, WAY: rows}
-    return evaluate_privacy(attacked, shares=shares, policy=PrivacyPolicy(), rng=run.rng)
+    stated = run.study.privacy
+    return evaluate_privacy(
+        attacked, shares=shares, policy=stated.policy, rng=run.rng, sensitive=stated.sensitive
+    )
 
 
 def risk_rows(evaluation: PrivacyEvaluation, table_kind: str) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def risk_metadata(evaluation: PrivacyEvaluation) -> dict[str, Any]:
     shown = risk_table(evaluation).drop(columns="statistic")
     return {
         "privacy_verdict": evaluation.verdict.value,
-        "privacy_policy": evaluation.policy.version,
+        "privacy_policy": evaluation.policy.name,
         "risks": small_table(shown),
     }
 
@@ -84,6 +86,6 @@ def verdict_check(evaluation: PrivacyEvaluation) -> dg.AssetCheckResult:
             **{f"n_{word.value.lower()}": found.count(word) for word in Verdict},
             "n_holdout": evaluation.n_holdout,
             "smallest_holdout": evaluation.policy.min_holdout,
-            "policy": evaluation.policy.version,
+            "policy": evaluation.policy.name,
         },
     )

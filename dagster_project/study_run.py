@@ -67,7 +67,7 @@ def run_study(study: str, job: JobWord, on_event: Callable[[dg.DagsterEvent], No
     ----------
     study : str
         Name of a study.
-    job : {"refresh", "simulate"}
+    job : {"refresh", "simulate", "release"}
     on_event : callable
         Called from another thread, in order.
     """

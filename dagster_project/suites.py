@@ -147,3 +147,9 @@ def evaluate(table: pd.DataFrame, expectations: list["Expectation"]) -> list[Exp
         )
         for result in validation.results
     ]
+
+
+def broken_rules(table: pd.DataFrame, schema: TableSchema, n_rows: int) -> tuple[str, ...]:
+    """Name the rules of the suite that a stored table breaks."""
+    found = {name: evaluate(table, rule(schema, n_rows)) for name, rule in SUITE.items()}
+    return tuple(name for name, results in found.items() if not all(r.success for r in results))

@@ -158,6 +158,11 @@ def _require_answerable(schema: TableSchema, study: Study) -> None:
             expected=f"a 0/1 outcome for the estimands {', '.join(ratios)}",
             got=f"a column of kind {outcome.value}",
         )
+    for name in study.privacy.sensitive or ():
+        if name not in schema.covariate_names:
+            raise SeedTableError(
+                study.name, name, expected="a covariate (it is sensitive)", got="no such covariate"
+            )
     for name in study.subgroups:
         problem = subgroup_problem(schema, name)
         if problem:

@@ -25,6 +25,7 @@ from hybrid_assets.estimators import (
     EffectQuestions,
     EstimandWord,
 )
+from hybrid_assets.gates.settings import Gates
 from hybrid_assets.generators import (
     GENERATORS,
     AnyGeneratorSettings,
@@ -35,6 +36,7 @@ from hybrid_assets.nuisance import (
     NuisanceSettings,
     ParametricSettings,
 )
+from hybrid_assets.privacy.settings import PrivacySettings
 from hybrid_assets.published import PUBLISHED_LABEL, RecipeWord
 from hybrid_assets.release.settings import ReleaseSettings
 from hybrid_assets.schema import ColumnKind
@@ -95,34 +97,6 @@ class ObservationalDesign(Strict):
 
 
 AssignmentDesign = Annotated[TrialDesign | ObservationalDesign, Field(discriminator="kind")]
-
-
-class Gates(Strict):
-    """Thresholds of the asset checks.
-
-    Parameters
-    ----------
-    max_effect_drift : float
-        Largest distance between a hybrid table's exact effect and the seed's
-        TMLE, in standard errors of the latter.
-    max_calibration_shift : float
-        Largest shift of an arm's outcome mean: on the logit scale, or in
-        standard deviations of a continuous outcome.
-    max_extreme_share : float
-        Largest share of rows with a propensity beyond 1/(√n · ln n).
-    max_excess_copies : float
-        Largest share of synthetic covariate rows that equal a training row,
-        beyond the share of holdout rows that do.
-    max_dcr_share_z : float
-        Largest distance of the DCR share from its expectation, in its
-        person-level standard errors; beyond it a person must look.
-    """
-
-    max_effect_drift: float = Field(default=0.1, gt=0.0)
-    max_calibration_shift: float = Field(default=0.15, gt=0.0)
-    max_extreme_share: float = Field(default=0.01, ge=0.0, le=1.0)
-    max_excess_copies: float = Field(default=0.01, ge=0.0, le=1.0)
-    max_dcr_share_z: float = Field(default=2.58, gt=0.0)
 
 
 def named_settings(value: Any) -> Any:
@@ -186,6 +160,10 @@ class Study(Strict):
         predictions for a continuous outcome. All it makes is labelled.
     reference_model : ParametricSettings, optional
         A book's in-sample parametric nuisances, reported beside the default.
+    privacy : PrivacySettings
+        Which columns are sensitive, and the policy a reviewer signs.
+    gates : Gates
+        Thresholds of checks and gates, and who overrides which gate.
     benchmark : BenchmarkSettings
         The simulation that chooses an estimator (``hybrid simulate``).
     sensitivity : SensitivitySettings
@@ -226,6 +204,7 @@ class Study(Strict):
     ] = Field(min_length=1)
     assignment: Literal["observed", "randomised"] = "observed"
     n_synthetic: int = Field(default=50_000, ge=100, le=10_000_000)
+    privacy: PrivacySettings = PrivacySettings()
     gates: Gates = Gates()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     sensitivity: SensitivitySettings = SensitivitySettings()
@@ -267,6 +246,27 @@ class Study(Strict):
             if name in roles or (self.covariates is not None and name not in self.covariates):
                 raise ValueError(
                     f"study {self.name!r}, column {name!r}: expected a covariate as subgroup"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _sensitive_columns_are_covariates(self) -> Self:
+        roles = {self.treatment, self.outcome, *self.identifiers}
+        for name in self.privacy.sensitive or ():
+            if name in roles or (self.covariates is not None and name not in self.covariates):
+                raise ValueError(
+                    f"study {self.name!r}, column {name!r}: expected a covariate as sensitive "
+                    "(treatment and outcome always are)"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_are_of_the_studys_generators(self) -> Self:
+        for override in self.gates.overrides:
+            if override.generator not in self.generators:
+                raise ValueError(
+                    f"study {self.name!r}: override of gate {override.gate!r}: unknown generator "
+                    f"{override.generator!r}; known: {', '.join(self.generators)}"
                 )
         return self
 
@@ -337,8 +337,20 @@ class Study(Strict):
 
     @property
     def content_hash(self) -> str:
-        """Sha256 of all settings that decide a result, in canonical JSON."""
-        settings = self.model_dump(mode="json", exclude={"title", "description", "owners", "release"})
+        """Sha256 of all settings that decide a result, in canonical JSON.
+
+        An override decides none: it is logged by itself.
+        """
+        settings = self.model_dump(
+            mode="json",
+            exclude={
+                "title": True,
+                "description": True,
+                "owners": True,
+                "release": True,
+                "gates": {"overrides"},
+            },
+        )
         document = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(document.encode()).hexdigest()
 

@@ -2,10 +2,13 @@
 
 from warehouse.arrow_tables import storable_table
 from warehouse.checkpoints import CheckpointFile
+from warehouse.data_version import data_version as table_data_version
 from warehouse.errors import (
     CorruptAuditLog,
+    CorruptDocument,
     CorruptModel,
     CorruptTable,
+    DocumentNotFound,
     ModelNotFound,
     StorageUnavailable,
     TableNotFound,
@@ -22,8 +25,10 @@ from warehouse.user_tables import read_duckdb_table
 __all__ = [
     "CheckpointFile",
     "CorruptAuditLog",
+    "CorruptDocument",
     "CorruptModel",
     "CorruptTable",
+    "DocumentNotFound",
     "KeyedHash",
     "ModelNotFound",
     "ModelStore",
@@ -38,4 +43,5 @@ __all__ = [
     "WarehouseError",
     "read_duckdb_table",
     "storable_table",
+    "table_data_version",
 ]

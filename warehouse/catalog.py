@@ -46,13 +46,37 @@ def table_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def logged_version(connection: duckdb.DuckDBPyConnection, asset: str) -> str | None:
-    """Return the data version that the audit log gives for a table asset, None without entry."""
+def logged_version(
+    connection: duckdb.DuckDBPyConnection, asset: str, kind: str = "table"
+) -> str | None:
+    """Return the data version that the audit log gives for an asset, None without entry."""
     row = connection.execute(
-        "SELECT data_version FROM audit.current_versions WHERE kind = 'table' AND asset = ?",
-        [asset],
+        "SELECT data_version FROM audit.current_versions WHERE kind = ? AND asset = ?",
+        [kind, asset],
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def moved_upstream(connection: duckdb.DuckDBPyConnection, asset: str) -> list[str]:
+    """Return the inputs of the latest `asset` that have another version now, sorted."""
+    rows = connection.execute(
+        """
+        WITH latest AS (
+            SELECT max(sequence) AS sequence FROM audit.current_versions
+            WHERE asset = ? AND kind = 'table'
+        ), now AS (
+            SELECT asset, data_version FROM audit.current_versions WHERE kind = 'table'
+            UNION ALL SELECT asset || ' (files)', sha256 FROM audit.current_model
+        )
+        SELECT upstream_asset FROM audit.lineage
+        JOIN latest USING (sequence)
+        LEFT JOIN now ON now.asset = upstream_asset
+        WHERE now.data_version IS DISTINCT FROM upstream_version
+        ORDER BY upstream_asset
+        """,
+        [asset],
+    ).fetchall()
+    return [upstream for (upstream,) in rows]
 
 
 def logged_assets(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -14,7 +14,9 @@ logs and in the event database of the orchestrator.
     ├── UnstorableModel      a model folder with files that are not allowed
     ├── TableNotFound
     ├── ModelNotFound
+    ├── DocumentNotFound
     ├── CorruptTable         stored rows are not those that the audit log describes
+    ├── CorruptDocument      a document is not the one that was logged
     ├── CorruptModel         model files are not those that were saved
     └── CorruptAuditLog      the audit log was altered
 """
@@ -56,8 +58,16 @@ class ModelNotFound(WarehouseError):
     """The model was never saved, or not in this home."""
 
 
+class DocumentNotFound(WarehouseError):
+    """The document was never recorded, or not in this home."""
+
+
 class CorruptTable(WarehouseError):
     """Stored rows differ from those that the audit log describes."""
+
+
+class CorruptDocument(WarehouseError):
+    """A document's file differs from the one that was logged."""
 
 
 class CorruptModel(WarehouseError):

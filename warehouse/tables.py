@@ -13,7 +13,13 @@ from warehouse.arrow_tables import storable_table
 from warehouse.audit_log import Materialization
 from warehouse.connection import BoundedWait, read_connection, write_transaction
 from warehouse.data_version import data_version
-from warehouse.errors import CorruptTable, ModelNotFound, UnstorableTable
+from warehouse.errors import (
+    CorruptDocument,
+    CorruptTable,
+    DocumentNotFound,
+    ModelNotFound,
+    UnstorableTable,
+)
 from warehouse.models import ModelVersion
 from warehouse.names import check_study, document_name, table_name
 from warehouse.private_files import make_private_folder, replace_file
@@ -123,6 +129,35 @@ class Warehouse:
             replace_file(path, content)
             audit_log.append_entry(connection, made)
         return path
+
+    def read_document(self, asset: str, *, suffix: str = ".html") -> bytes:
+        """Return the current document `asset`, as it was logged.
+
+        Raises
+        ------
+        DocumentNotFound
+            If it was not recorded yet.
+        CorruptDocument
+            If its file is not what was logged.
+        """
+        path = self._home / "reports" / self.study / document_name(asset, suffix)
+        with read_connection(self._database, self._wait()) as connection:
+            version = catalog.logged_version(connection, asset, "document")
+            content = path.read_bytes() if path.is_file() else None
+        if version is None:
+            raise DocumentNotFound(f"study {self.study!r} has no document {asset!r} so far")
+        if content is None or hashlib.sha256(content).hexdigest() != version:
+            raise CorruptDocument(f"{path} is not what was logged; record {asset!r} again")
+        return content
+
+    def moved_upstream(self, asset: str) -> list[str]:
+        """Name the inputs of `asset` that have another version now than when it was made.
+
+        An input's ``(files)`` are named apart. Empty if `asset` was never made.
+        """
+        table_name(asset)
+        with read_connection(self._database, self._wait()) as connection:
+            return catalog.moved_upstream(connection, asset)
 
     def read_table(self, asset: str) -> pd.DataFrame:
         """Return the current content of `asset`, in the row order in which it was written.

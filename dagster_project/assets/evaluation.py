@@ -28,6 +28,7 @@ from dagster_project.privacy_results import (
     risk_rows,
     verdict_check,
 )
+from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import PROPENSITY
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
 from hybrid_assets.errors import EstimationError
@@ -46,7 +47,6 @@ from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
-from hybrid_assets.study import Gates
 
 SyntheticKind = Literal["hybrid", "full synthetic"]
 DCR_EVALUATIONS = TypeAdapter(dict[str, DcrEvaluation])
@@ -105,7 +105,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             drawn=dcr_box_plot(found),
             comments=RISK_COMMENTS,
             metadata=risk_metadata(risks),
-            checks=[*_privacy_checks(found[HYBRID_W], run.study.gates), verdict_check(risks)],
+            checks=[*_privacy_checks(found[HYBRID_W], run.study), verdict_check(risks)],
         )
 
     @make.asset(
@@ -184,28 +184,29 @@ def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:
     )
 
 
-def _privacy_checks(found: DcrEvaluation, gates: Gates) -> list[dg.AssetCheckResult]:
+def _privacy_checks(found: DcrEvaluation, study: StudyFile) -> list[dg.AssetCheckResult]:
+    largest_excess, largest_z = study.gates.max_excess_copies, study.privacy.policy.max_dcr_share_z
     return [
         dg.AssetCheckResult(
             check_name="copies",
-            passed=bool(found.excess_copy_share <= gates.max_excess_copies),
+            passed=bool(found.excess_copy_share <= largest_excess),
             severity=dg.AssetCheckSeverity.ERROR,
             metadata={
                 "copies_share": found.n_copies_in_train / found.n_synthetic,
                 "holdout_copies_share": found.n_holdout_copies_in_train / found.n_holdout,
-                "largest_excess": gates.max_excess_copies,
+                "largest_excess": largest_excess,
             },
         ),
         dg.AssetCheckResult(
             check_name="dcr_share",
-            passed=bool(abs(found.share.z) <= gates.max_dcr_share_z),
+            passed=bool(abs(found.share.z) <= largest_z),
             severity=dg.AssetCheckSeverity.WARN,
             metadata={
                 "share": found.share.value,
                 "expected": found.share.expected,
                 "standard_error": found.share.standard_error,
                 "z": found.share.z,
-                "largest_z": gates.max_dcr_share_z,
+                "largest_z": largest_z,
             },
         ),
     ]

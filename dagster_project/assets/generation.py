@@ -2,6 +2,7 @@
 
 import dagster as dg
 import pandas as pd
+from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory, Privacy
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
@@ -26,6 +27,8 @@ KINDS = {
     "great": "huggingface",
 }
 GPU_KINDS = ("gan", "llm", "great")
+CALIBRATION_FILE = "calibration.json"
+CALIBRATION = TypeAdapter(float | None)
 
 
 def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
@@ -89,6 +92,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         made = _hybrid(run, schema, covariates)
         return run.record_table(
             with_truth(made, schema.stored(made.table)),
+            files={CALIBRATION_FILE: CALIBRATION.dump_json(_largest_shift(made, schema.outcome))},
             comments={**comments_of(schema), **TRUTH_COMMENTS},
             metadata={
                 **_hybrid_metadata(made),
@@ -228,12 +232,17 @@ def _effect_results(run: AssetRun, made: HybridTable, outcome: str) -> list[dg.A
     return [_drift(run, made), _shift(run, made, outcome)]
 
 
+def _largest_shift(made: HybridTable, outcome: str) -> float | None:
+    """Give the larger arm's shift: on the logit scale, or in standard deviations of the outcome."""
+    found = made.calibration
+    if found is None:
+        return None
+    unit = 1.0 if found.is_binary else float(made.table[outcome].std())
+    return max(abs(found.shift_control), abs(found.shift_treated)) / unit
+
+
 def _shift(run: AssetRun, made: HybridTable, outcome: str) -> dg.AssetCheckResult:
-    """Compare the larger shift: on the logit scale, or in standard deviations of the outcome."""
-    found, largest = made.calibration, 0.0
-    if found is not None:
-        unit = 1.0 if found.is_binary else float(made.table[outcome].std())
-        largest = max(abs(found.shift_control), abs(found.shift_treated)) / unit
+    largest = _largest_shift(made, outcome) or 0.0
     return dg.AssetCheckResult(
         check_name="calibration_shift",
         passed=largest <= run.study.gates.max_calibration_shift,

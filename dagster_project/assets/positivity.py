@@ -2,6 +2,7 @@
 
 import dagster as dg
 import pandas as pd
+from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
@@ -22,6 +23,9 @@ from hybrid_assets.published import IN_SAMPLE_INTERVALS
 from hybrid_assets.report.love_plot import love_plot
 from hybrid_assets.small_cells import told_share
 
+OVERLAP_FILE = "overlap.json"
+OVERLAP_SHARE = TypeAdapter(tuple[float, int])  # share of people with an extreme propensity; people
+
 
 def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     """Declare ``positivity_evaluation``."""
@@ -40,6 +44,7 @@ def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         rows = overlap_remedies(fits, interval_note=note)
         return run.record_table(
             rows,
+            files={OVERLAP_FILE: OVERLAP_SHARE.dump_json((found.share_extreme, len(seed)))},
             comments=REMEDY_COMMENTS,
             drawn=love_plot(found.balance),
             metadata={

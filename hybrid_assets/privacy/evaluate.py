@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import spikes
 from hybrid_assets.privacy.verdict import Finding, Verdict, judge, overall
+from hybrid_assets.schema import Role, TableSchema
 
 W, WAY = "W", "W, A, Y"
 
@@ -61,6 +62,7 @@ def evaluate_privacy(
     shares: Mapping[str, DcrShare],
     policy: PrivacyPolicy,
     rng: np.random.Generator,
+    sensitive: Collection[str] | None = None,
 ) -> PrivacyEvaluation:
     """Make every attack on W and on (W, A, Y) and judge them together.
 
@@ -73,6 +75,8 @@ def evaluate_privacy(
     policy : PrivacyPolicy
     rng : Generator
         Draws the synthetic rows that descriptions are taken from.
+    sensitive : collection of str, optional
+        Covariates that an attacker tries to guess, as treatment and outcome are; all by default.
 
     Returns
     -------
@@ -80,7 +84,8 @@ def evaluate_privacy(
         With fewer than 20 people on a side, or 50 rows, nothing is attacked:
         only the shares are judged, and the verdict is never PASS.
     """
-    measures = _attacks(attacked, policy, rng) if attacked.is_large_enough else []
+    guessed = _guessed(attacked.schema, sensitive)
+    measures = _attacks(attacked, guessed, policy, rng) if attacked.is_large_enough else []
     measures += [share_measure(share, target, policy) for target, share in shares.items()]
     findings = judge(measures, policy)
     verdict = overall(findings)
@@ -91,7 +96,9 @@ def evaluate_privacy(
     )
 
 
-def _attacks(attacked: Attacked, policy: PrivacyPolicy, rng: np.random.Generator) -> list[Measure]:
+def _attacks(
+    attacked: Attacked, guessed: list[str], policy: PrivacyPolicy, rng: np.random.Generator
+) -> list[Measure]:
     measures: list[Measure] = []
     for target, seen in ((W, attacked.covariates), (WAY, attacked)):
         measures += [
@@ -110,9 +117,17 @@ def _attacks(attacked: Attacked, policy: PrivacyPolicy, rng: np.random.Generator
             copied_cells(attacked, name, policy),
             digit_replay(attacked, [name], policy),
         ]
-    measures += [attribute_inference(attacked, n, policy) for n in attacked.schema.names]
+    measures += [attribute_inference(attacked, name, policy) for name in guessed]
     measures += rare_levels_shown(attacked, policy)
     return measures
+
+
+def _guessed(schema: TableSchema, sensitive: Collection[str] | None) -> list[str]:
+    return [
+        column.name
+        for column in schema.columns
+        if sensitive is None or column.role is not Role.COVARIATE or column.name in sensitive
+    ]
 
 
 def share_measure(share: DcrShare, target: str, policy: PrivacyPolicy) -> Measure:

@@ -57,3 +57,13 @@ class PrivacyPolicy(BaseModel):
     max_dcr_share_z: float = Field(default=2.58, gt=0.0)
     max_audit_epsilon: float = Field(default=1.0, gt=0.0)
     rare_people: int = Field(default=11, ge=2)
+
+    @property
+    def name(self) -> str:
+        """The version, and every threshold that a study has changed."""
+        changed = ", ".join(
+            f"{field} {getattr(self, field):g} (not {info.default:g})"
+            for field, info in type(self).model_fields.items()
+            if getattr(self, field) != info.default
+        )
+        return f"{self.version}, changed: {changed}" if changed else self.version

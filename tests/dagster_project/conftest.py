@@ -35,14 +35,14 @@ def small_study() -> Callable[..., StudyFile]:
 
 @pytest.fixture
 def materialize(tmp_path: Path) -> Callable[..., dg.ExecuteInProcessResult]:
-    """Materialize a study but its simulations, or named assets, into a temporary home."""
+    """Materialize what a refresh makes of a study, or named assets, into a temporary home."""
 
     def run(study: StudyFile, *assets: str) -> dg.ExecuteInProcessResult:
         definitions = study_definitions(study, tmp_path)
         named = [dg.AssetKey([study.name, *asset.split("/")]) for asset in assets]
         return dg.materialize(
             [*definitions.assets, *definitions.asset_checks],
-            selection=named or dg.AssetSelection.all() - dg.AssetSelection.tag("job", "simulate"),
+            selection=named or dg.AssetSelection.tag("job", "refresh"),
             instance=dg.DagsterInstance.ephemeral(),
             resources={
                 "storage": StorageResource(home=str(tmp_path / "home")),

@@ -156,13 +156,12 @@ def test_the_published_recipe_has_no_benchmark_and_no_job_for_it(
 ) -> None:
     own = small_study().model_dump(mode="json", exclude_unset=True)
     published = {k: v for k, v in own.items() if k != "nuisance"}
-    for study, expected in (
-        (StudyFile.model_validate(published | {"recipe": "published"}), {"refresh_small"}),
-        (small_study(), {"refresh_small", "simulate_small"}),
-    ):
+    labelled = StudyFile.model_validate(published | {"recipe": "published"})
+    for study, simulations in ((labelled, set()), (small_study(), {"simulate_small"})):
         definitions = study_definitions(study, tmp_path)
-        assert {job.name for job in definitions.jobs or ()} == expected
+        jobs = {"refresh_small", "release_small"} | simulations
+        assert {job.name for job in definitions.jobs or ()} == jobs
         names = {spec.key.path[-1] for asset in definitions.assets or () for spec in asset.specs}
-        assert ("estimator_benchmark" in names) == (len(expected) == 2)
+        assert ("estimator_benchmark" in names) == bool(simulations)
     with pytest.raises(ValidationError, match="recipe published has none; expected no benchmark"):
         StudyFile.model_validate(published | {"recipe": "published", "benchmark": {}})

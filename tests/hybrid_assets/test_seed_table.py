@@ -171,6 +171,11 @@ LEVELS = [f"level {i % 600}" for i in range(1200)]
         ),
         (
             table(),
+            {"privacy": {"sensitive": ["height"]}},
+            r"column 'height': expected a covariate \(it is sensitive\); got no such covariate",
+        ),
+        (
+            table(),
             {"subgroups": ["weight"]},
             "column 'weight': expected a binary, categorical or ordinal covariate .* continuous",
         ),

@@ -70,6 +70,9 @@ def test_declared_kind_is_kept() -> None:
         ({"estimands": ["ate", "hazard_ratio"]}, "Input should be 'ate', 'att', 'atc', 'risk_ra"),
         ({"subgroups": ["Y"]}, "study 'demo', column 'Y': expected a covariate as subgroup"),
         ({"subgroups": ["W2"], "covariates": ["W1"]}, "column 'W2': expected a covariate as sub"),
+        ({"privacy": {"sensitive": ["Y"]}}, "column 'Y': expected a covariate as sensitive"),
+        ({"privacy": {"sensitive": ["W1", "W1"]}}, r"named more than once: \['W1'\]"),
+        ({"privacy": {"policy": {"membership_fial": 0.6}}}, "membership_fial\n  Extra inputs"),
         ({"name": "Demo Study"}, "String should match pattern"),
         ({"design": {"kind": "trial", "probability": 1.0}}, "less than 1"),
         ({"n_synthetic": 0}, "greater than or equal to 100"),
@@ -88,6 +91,28 @@ def test_known_propensity_is_the_trials() -> None:
 def test_hash_changes_with_any_setting_and_with_nothing_else() -> None:
     assert study().content_hash == study(missing="refuse").content_hash
     assert study().content_hash != study(random_seed=2).content_hash
+
+
+OVERRIDE = {"gate": "row_budget", "generator": "bootstrap", "person": "Ada", "reason": "asked"}
+
+
+def test_an_override_names_a_generator_and_decides_no_result() -> None:
+    overridden = study(gates={"overrides": [OVERRIDE]})
+    assert overridden.gates.override_of("row_budget", "bootstrap") is not None
+    assert overridden.gates.override_of("positivity", "bootstrap") is None
+    assert overridden.content_hash == study().content_hash
+    assert overridden.content_hash != study(gates={"row_budget": 5}).content_hash
+    message = "override of gate 'row_budget': unknown generator 'gan'; known: bootstrap"
+    with pytest.raises(ValidationError, match=message):
+        study(gates={"overrides": [OVERRIDE | {"generator": "gan"}]})
+
+
+def test_a_changed_privacy_threshold_is_named() -> None:
+    assert study().privacy.policy.name == "1"
+    changed = study(privacy={"policy": {"membership_pass": 0.58, "rare_people": 20}})
+    told = "1, changed: membership_pass 0.58 (not 0.6), rare_people 20 (not 11)"
+    assert changed.privacy.policy.name == told
+    assert changed.content_hash != study().content_hash
 
 
 def test_random_streams_are_repeatable_and_differ_by_purpose() -> None:

@@ -1,0 +1,104 @@
+"""What the gates are decided on, and what of it may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hybrid_assets.fidelity.drift import effect_drift
+from hybrid_assets.privacy.dcr import DcrEvaluation
+from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.schema import ColumnKind, TableSchema
+
+
+@dataclass(frozen=True)
+class ReleaseFacts:
+    """Facts of a table that may leave, told wherever its gates are.
+
+    Attributes
+    ----------
+    generator_kind : str
+        Such as ``"cart"``.
+    label : str
+        What the study marks its tables with; mostly empty.
+    assignment : str
+        ``observed`` or ``randomised``.
+    n_rows : int
+        Of the table.
+    n_rows_released_before : int
+        In other tables made from the same training people.
+    n_members, n_holdout : int
+        Training people, and people whom nothing was fitted to.
+    psi_exact : float
+        Effect of the table's population by construction.
+    seed_estimate, seed_standard_error : float
+        The seed's TMLE.
+    privacy_verdict, privacy_policy : str
+        Verdict, and the policy's version with every threshold that was changed.
+    """
+
+    generator_kind: str
+    label: str
+    assignment: str
+    n_rows: int
+    n_rows_released_before: int
+    n_members: int
+    n_holdout: int
+    psi_exact: float
+    seed_estimate: float
+    seed_standard_error: float
+    privacy_verdict: str
+    privacy_policy: str
+
+    @property
+    def drift(self) -> float:
+        """Distance of the effect to the seed's, in standard errors of the latter."""
+        return effect_drift(self.psi_exact, self.seed_estimate, self.seed_standard_error)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReleaseEvidence:
+    """What the gates are decided on; exact figures, some of which are of few people.
+
+    Attributes
+    ----------
+    facts : ReleaseFacts
+    privacy : PrivacyEvaluation
+        Of the table.
+    copies : DcrEvaluation
+        Of its covariates.
+    calibration_shift : float or None
+        The larger arm's, in the unit of `Gates.max_calibration_shift`; None if
+        nothing was calibrated.
+    share_extreme : float
+        Share of the seed's `n_people` with an extreme propensity.
+    n_people : int
+    cells_beyond : mapping of str to int
+        By continuous column: cells with more digits than it declares, all of
+        them where it declares none.
+    broken_rules : tuple of str
+        Rules on columns, types, ranges and levels that the table breaks.
+    """
+
+    facts: ReleaseFacts
+    privacy: PrivacyEvaluation
+    copies: DcrEvaluation
+    calibration_shift: float | None
+    share_extreme: float
+    n_people: int
+    cells_beyond: Mapping[str, int]
+    broken_rules: tuple[str, ...]
+
+
+def cells_beyond(table: pd.DataFrame, schema: TableSchema) -> dict[str, int]:
+    """Count the cells of each continuous column that `ReleaseEvidence` tells of."""
+    shown = schema.rounded(table)
+    return {
+        column.name: len(table)
+        if column.decimals is None
+        else int((table[column.name] != shown[column.name]).sum())
+        for column in schema.columns
+        if column.kind is ColumnKind.CONTINUOUS
+    }
