@@ -31,6 +31,7 @@ RISK_COMMENTS = {
     "verdict": "PASS, REVIEW, INCONCLUSIVE or FAIL under the policy in privacy.json",
     "advice": "what to do about it",
 }
+EVALUATION_FILE = "privacy.json"
 CHECK = "privacy_verdict"
 CHECK_MEANING = (
     "No attack gives evidence that the hybrid table tells of training people what it does not "
@@ -54,6 +55,12 @@ def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> P
     )
 
 
+def stored_evaluation(run: AssetRun, generator: str) -> PrivacyEvaluation:
+    """Read what the attacks on a generator's hybrid table found."""
+    files = run.files(f"{generator}/privacy_evaluation")
+    return EVALUATIONS.validate_json(files[EVALUATION_FILE])
+
+
 def risk_rows(evaluation: PrivacyEvaluation, table_kind: str) -> pd.DataFrame:
     """Give one row for each finding, in the columns of `RISK_COMMENTS`."""
     risks = risk_table(evaluation)
@@ -68,6 +75,7 @@ def risk_metadata(evaluation: PrivacyEvaluation) -> dict[str, Any]:
     return {
         "privacy_verdict": evaluation.verdict.value,
         "privacy_policy": evaluation.policy.name,
+        "too_few_people": evaluation.too_few_people,
         "risks": small_table(shown),
     }
 
@@ -87,5 +95,6 @@ def verdict_check(evaluation: PrivacyEvaluation) -> dg.AssetCheckResult:
             "n_holdout": evaluation.n_holdout,
             "smallest_holdout": evaluation.policy.min_holdout,
             "policy": evaluation.policy.name,
+            "too_few_people": evaluation.too_few_people,
         },
     )

@@ -29,6 +29,9 @@ def print_results(console: Console, study: str) -> None:
         table.add_row(*_cells(row, has_truth=has_truth))
     console.print(table)
     console.print(LEGEND, soft_wrap=True, highlight=False)
+    attacked = rows[rows["privacy_verdict"] != ""]
+    verdicts = ", ".join(attacked["generator"] + " " + attacked["privacy_verdict"])
+    console.print(f"privacy verdicts of hybrid tables: {verdicts}", soft_wrap=True, highlight=False)
     for note in notes:
         console.print(f"Intervals: {note}.", soft_wrap=True, highlight=False, style="yellow")
     page = hybrid_home() / "reports" / study / "study_report.html"

@@ -1,5 +1,7 @@
 """All tables of a study side by side: effects, comparison, report."""
 
+from dataclasses import replace
+
 import dagster as dg
 import pandas as pd
 from pydantic import TypeAdapter
@@ -16,11 +18,15 @@ from dagster_project.assets.evaluation import (
 )
 from dagster_project.assets.report import report_summary
 from dagster_project.display import small_table
+from dagster_project.privacy_results import stored_evaluation
 from dagster_project.truth_columns import exact_effect
 from hybrid_assets.effects import EFFECT_COMMENTS, compared
-from hybrid_assets.fidelity import EffectDiagnosis, PredictiveScore
-from hybrid_assets.privacy.dcr import DcrEvaluation
-from hybrid_assets.report.comparison import comparison_rows, flat_comparison
+from hybrid_assets.report.comparison import (
+    TableEvidence,
+    TableKey,
+    comparison_rows,
+    flat_comparison,
+)
 from hybrid_assets.report.figures import dcr_box_plot
 from hybrid_assets.report.forest_plot import ate_forest_plot
 from hybrid_assets.report.page import study_report_html
@@ -76,12 +82,15 @@ def comparison_assets(
 
     @make.asset(
         "study_report",
-        deps=["generator_comparison", "ate_estimates", "propensity_model", "splits"],
+        deps=[
+            *("generator_comparison", "ate_estimates", "propensity_model", "splits"),
+            *(f"{g}/privacy_evaluation" for g in generators),
+        ],
         kinds={"html"},
         privacy="derived",
     )
     def study_report(run: AssetRun) -> AssetResult:
-        """One page for people who would rather look: comparison, pictures, checks."""
+        """One page for people who would rather look: comparison, risks, pictures, checks."""
         rows = COMPARISON.validate_json(run.files("generator_comparison")["comparison.json"])
         return run.record_document(study_report_html(report_summary(run, rows, guards)))
 
@@ -99,6 +108,7 @@ def _shown(estimators: tuple[str, ...]) -> list[str]:
         "psi_exact",
         "difference_to_seed_in_se",
         "dcr_share",
+        "privacy_verdict",
     ]
 
 
@@ -118,16 +128,17 @@ def _all_effects(run: AssetRun) -> pd.DataFrame:
 
 
 def _comparison(run: AssetRun) -> tuple[ComparisonRow, ...]:
-    scores: dict[tuple[str, str], PredictiveScore | None] = {}
-    distances: dict[tuple[str, str], DcrEvaluation] = {}
-    diagnoses: dict[tuple[str, str], EffectDiagnosis | None] = {}
+    evidence: dict[TableKey, TableEvidence] = {}
     for g in run.study.generators:
-        privacy = run.files(f"{g}/privacy_evaluation")["distances.json"]
+        distances = run.files(f"{g}/privacy_evaluation")["distances.json"]
         fidelity = run.files(f"{g}/fidelity_evaluation")
-        found = DCR_EVALUATIONS.validate_json(privacy)
-        distances |= {(g, HYBRID): found[HYBRID_W], (g, FULL): found[FULL]}
-        predictive = PREDICTIVE_SCORES.validate_json(fidelity["predictive_scores.json"])
-        scores |= {(g, kind): one for kind, one in predictive.items()}
-        effects = EFFECT_DIAGNOSES.validate_json(fidelity[DIAGNOSES_FILE])
-        diagnoses |= {(g, kind): one for kind, one in effects.items()}
-    return comparison_rows(run.table("ate_estimates"), scores, distances, diagnoses)
+        dcr = DCR_EVALUATIONS.validate_json(distances)
+        scores = PREDICTIVE_SCORES.validate_json(fidelity["predictive_scores.json"])
+        diagnoses = EFFECT_DIAGNOSES.validate_json(fidelity[DIAGNOSES_FILE])
+        hybrid, full = (
+            TableEvidence(scores.get(kind), dcr[shown], diagnoses.get(kind))
+            for kind, shown in ((HYBRID, HYBRID_W), (FULL, FULL))
+        )
+        verdict = stored_evaluation(run, g).verdict
+        evidence |= {(g, HYBRID): replace(hybrid, privacy_verdict=verdict), (g, FULL): full}
+    return comparison_rows(run.table("ate_estimates"), evidence)

@@ -21,6 +21,7 @@ from dagster_project.display import small_table
 from dagster_project.privacy_results import (
     CHECK,
     CHECK_MEANING,
+    EVALUATION_FILE,
     EVALUATIONS,
     RISK_COMMENTS,
     attacked_hybrid,
@@ -100,7 +101,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             pd.concat([_distance_rows(found), risk_rows(risks, HYBRID)], ignore_index=True),
             files={
                 "distances.json": DCR_EVALUATIONS.dump_json(found),
-                "privacy.json": EVALUATIONS.dump_json(risks),
+                EVALUATION_FILE: EVALUATIONS.dump_json(risks),
             },
             drawn=dcr_box_plot(found),
             comments=RISK_COMMENTS,

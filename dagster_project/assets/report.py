@@ -6,6 +6,7 @@ from typing import Literal
 import dagster as dg
 
 from dagster_project.asset_run import AssetRun
+from dagster_project.privacy_results import stored_evaluation
 from dagster_project.suites import SUITE
 from hybrid_assets.report.summary import CheckResult, ComparisonRow, Picture, ReportSummary
 
@@ -53,6 +54,7 @@ def report_summary(
         pictures=tuple(_pictures(run)),
         notes=_notes(run),
         checks=tuple(_checks(run, guards)),
+        risks={generator: stored_evaluation(run, generator) for generator in study.generators},
         label=study.label,
     )
 

@@ -55,6 +55,18 @@ class PrivacyEvaluation:
     n_holdout: int
     policy: PrivacyPolicy
 
+    @property
+    def too_few_people(self) -> str:
+        """Say why no table of this study can pass; empty where enough people were set aside."""
+        needed = self.policy.min_holdout
+        if self.n_holdout >= needed:
+            return ""
+        return (
+            f"{self.n_holdout} people were set aside and a PASS needs {needed}, so INCONCLUSIVE is "
+            "the best that any table of this study can reach. Set more people aside (holdout: in "
+            "the study file) and run the study again."
+        )
+
 
 def evaluate_privacy(
     attacked: Attacked,

@@ -3,53 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from hybrid_assets.effects import average_effects
 from hybrid_assets.fidelity import EffectDiagnosis, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation
+from hybrid_assets.privacy.verdict import Verdict
 from hybrid_assets.report.summary import ComparisonRow, EffectInterval
 
 TableKey = tuple[str, str]
 
 
+@dataclass(frozen=True)
+class TableEvidence:
+    """What is known of a table beside its effects; see `ComparisonRow`."""
+
+    predictive_score: PredictiveScore | None = None
+    dcr: DcrEvaluation | None = None
+    diagnosis: EffectDiagnosis | None = None
+    privacy_verdict: Verdict | None = None
+
+
 def comparison_rows(
     effects: pd.DataFrame,
-    scores: Mapping[TableKey, PredictiveScore | None] | None = None,
-    distances: Mapping[TableKey, DcrEvaluation] | None = None,
-    diagnoses: Mapping[TableKey, EffectDiagnosis | None] | None = None,
+    evidence: Mapping[TableKey, TableEvidence] | None = None,
     *,
     main_estimator: str = "tmle",
 ) -> tuple[ComparisonRow, ...]:
-    """Group average effects by table, in order of appearance, with scores and distances.
+    """Group average effects by table, in order of appearance, with the other evidence.
 
     Parameters
     ----------
     effects : DataFrame
         From `hybrid_assets.effects.compared`; other estimands and subgroups are left out.
-    scores, distances, diagnoses : mapping, optional
-        By (generator, table kind); None for a table that has none.
+    evidence : mapping, optional
+        By (generator, table kind).
     main_estimator : str
         Whose differences to truth and seed are shown.
     """
-    scores, distances, diagnoses = scores or {}, distances or {}, diagnoses or {}
     groups = average_effects(effects).groupby(["table_name", "nuisances"], sort=False)
-    return tuple(
-        replace(row, diagnosis=diagnoses.get((row.generator or "", row.kind)))
-        for row in (_row(rows, scores, distances, main_estimator) for _, rows in groups)
-    )
+    return tuple(_row(rows, evidence or {}, main_estimator) for _, rows in groups)
 
 
 def _row(
-    rows: pd.DataFrame,
-    scores: Mapping[TableKey, PredictiveScore | None],
-    distances: Mapping[TableKey, DcrEvaluation],
-    main_estimator: str,
+    rows: pd.DataFrame, evidence: Mapping[TableKey, TableEvidence], main_estimator: str
 ) -> ComparisonRow:
     main = rows.loc[rows["estimator"] == main_estimator].iloc[0]
-    key = (main["generator"], main["table_kind"])
+    known = evidence.get((main["generator"], main["table_kind"]), TableEvidence())
     reference_model = main["nuisances"] == "parametric"
     return ComparisonRow(
         table=f"{main['table_name']} (reference model)" if reference_model else main["table_name"],
@@ -57,12 +59,14 @@ def _row(
         n_rows=int(main["n_rows"]),
         estimates={row["estimator"]: _interval(row) for _, row in rows.iterrows()},
         generator=main["generator"] or None,
-        predictive_score=scores.get(key),
+        predictive_score=known.predictive_score,
         psi_exact=_number(main["psi_exact"]),
         difference_to_truth=_number(main["difference_to_truth"]),
         difference_to_seed_in_se=_number(main["difference_to_seed_in_se"]),
-        dcr=distances.get(key),
+        dcr=known.dcr,
         interval_note=main["interval_note"],
+        diagnosis=known.diagnosis,
+        privacy_verdict=known.privacy_verdict,
     )
 
 
@@ -116,6 +120,7 @@ def _flat(row: ComparisonRow) -> dict[str, object]:
         "dcr_share_z": dcr.share.z if dcr else None,
         "copies_share": dcr.n_copies_in_train / dcr.n_synthetic if dcr else None,
         "copies_share_reference": dcr.n_holdout_copies_in_train / dcr.n_holdout if dcr else None,
+        "privacy_verdict": row.privacy_verdict.value if row.privacy_verdict else "",
         "interval_note": row.interval_note,
     }
 

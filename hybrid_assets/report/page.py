@@ -6,6 +6,7 @@ import base64
 
 from hybrid_assets.report.lost_effect import PARTS, lost_effect_sentence
 from hybrid_assets.report.page_numbers import number_text
+from hybrid_assets.report.risks import MEANINGS, SYMBOLS, gravest_first, risk_lights
 from hybrid_assets.report.summary import ReportSummary
 
 
@@ -37,8 +38,15 @@ def study_report_html(summary: ReportSummary) -> str:
         "number": number_text,
         "count": lambda count: f"{count:,}",
         "percent": lambda share: f"{number_text(100 * share, digits=3)} %",
+        "gravest_first": gravest_first,
         "sentence": lost_effect_sentence,
         "words": lambda word: word.replace("_", " "),
         "base64": lambda png: base64.b64encode(png).decode("ascii"),
     }
-    return environment.get_template("study_report.html").render(summary=summary, drift_parts=PARTS)
+    return environment.get_template("study_report.html").render(
+        summary=summary,
+        drift_parts=PARTS,
+        lights=risk_lights(summary.risks),
+        symbols=SYMBOLS,
+        meanings=MEANINGS,
+    )

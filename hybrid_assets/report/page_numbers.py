@@ -15,9 +15,11 @@ def number_text(number: float | None, digits: int = 4) -> str:
     >>> number_text(-0.02346), number_text(0.8), number_text(0.00002, 1), number_text(None)
     ('−0.0235', '0.8000', '0.00002', '–')
     """
-    if number is None:
+    if number is None or math.isnan(number):
         return ABSENT
     size = abs(number)
+    if math.isinf(size):
+        return "∞" if number > 0 else "−∞"
     if size < 1e-9:
         return "0"
     magnitude = math.floor(math.log10(size))

@@ -8,6 +8,8 @@ from typing import Literal
 
 from hybrid_assets.fidelity import EffectDiagnosis, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation
+from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.privacy.verdict import Verdict
 
 TableKind = Literal["seed", "hybrid", "full synthetic", "paired"]
 
@@ -61,6 +63,8 @@ class ComparisonRow:
         What the reader of this table's intervals must know; mostly empty.
     diagnosis : EffectDiagnosis or None
         Where a synthetic table's effect went.
+    privacy_verdict : Verdict or None
+        None for a table that is not attacked.
     """
 
     table: str
@@ -75,6 +79,7 @@ class ComparisonRow:
     dcr: DcrEvaluation | None = None
     interval_note: str = ""
     diagnosis: EffectDiagnosis | None = None
+    privacy_verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,8 @@ class ReportSummary:
     notes : tuple of str
         What the reader must not miss.
     checks : tuple of CheckResult
+    risks : mapping of str to PrivacyEvaluation
+        Of the hybrid tables, by generator.
     label : str
         Marks the whole page, e.g. as not for release; mostly empty.
     """
@@ -159,12 +166,19 @@ class ReportSummary:
     pictures: tuple[Picture, ...] = field(default=())
     notes: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
+    risks: Mapping[str, PrivacyEvaluation] = field(default_factory=dict)
     label: str = ""
 
     @property
     def interval_notes(self) -> list[str]:
         """Warnings about intervals, each once."""
         return list(dict.fromkeys(row.interval_note for row in self.rows if row.interval_note))
+
+    @property
+    def too_few_people(self) -> list[str]:
+        """Why no table can pass the privacy evaluation, if none can; each reason once."""
+        told = (evaluation.too_few_people for evaluation in self.risks.values())
+        return list(dict.fromkeys(reason for reason in told if reason))
 
     @property
     def estimators(self) -> list[str]:

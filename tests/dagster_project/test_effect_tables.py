@@ -38,6 +38,10 @@ def test_every_question_is_answered_in_every_table(
     comparison = made.read_table("generator_comparison")
     is_target = (of_people["estimand"] == "ate") & (of_people["subgroup"] == "")
     assert comparison["tmle"].iloc[0] == of_people.loc[is_target, "estimate"].item()
+    assert list(comparison["privacy_verdict"]) == ["", "FAIL", ""]
+    page = (tmp_path / "home" / "reports" / "small" / "study_report.html").read_text()
+    assert "No PASS is possible here" in page
+    assert "Every finding: bootstrap (FAIL)" in page
 
 
 def test_a_subgroup_too_small_to_speak_of_stops_the_seed_s_analysis(

@@ -128,6 +128,7 @@ def test_everything_it_makes_is_labelled(
     printed = " ".join(capsys.readouterr().out.split())
     assert "not for release" in printed
     assert IN_SAMPLE_INTERVALS in printed
+    assert "privacy verdicts of hybrid tables: cart " in printed
 
 
 def test_drift_is_shown_and_blocks_nothing(

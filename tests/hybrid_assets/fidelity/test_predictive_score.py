@@ -92,7 +92,7 @@ def test_absent_scores_are_shown_as_dashes():
     from dagster_project.assets.evaluation import PREDICTIVE_SCORES, _score_table
     from dagster_project.display import small_table
     from hybrid_assets.estimators import DEFAULT_ESTIMATORS
-    from hybrid_assets.report.comparison import comparison_rows, flat_comparison
+    from hybrid_assets.report.comparison import TableEvidence, comparison_rows, flat_comparison
 
     scores = PREDICTIVE_SCORES.validate_json('{"hybrid": null}')
     assert _score_table(scores).value.splitlines()[-1] == "| hybrid |" + " – |" * 11
@@ -105,9 +105,11 @@ def test_absent_scores_are_shown_as_dashes():
         {**words, **numbers, "table_kind": "hybrid", "n_rows": 9, "estimator": estimator}
         for estimator in ("iptw", "aipw", "tmle")
     ]
-    rows = comparison_rows(pd.DataFrame(effects), {("gan", "hybrid"): scores["hybrid"]})
+    rows = comparison_rows(
+        pd.DataFrame(effects), {("gan", "hybrid"): TableEvidence(scores["hybrid"])}
+    )
     shown = small_table(flat_comparison(rows)[_shown(DEFAULT_ESTIMATORS)]).value.splitlines()[-1]
-    assert shown == "| gan hybrid | – |" + " 0.5 |" * 5 + " – |"
+    assert shown == "| gan hybrid | – |" + " 0.5 |" * 5 + " – |  |"
 
 
 def test_outcomes_that_cannot_be_scored_are_refused(people, study_schema):

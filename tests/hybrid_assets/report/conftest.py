@@ -4,6 +4,10 @@ import pytest
 
 from hybrid_assets.fidelity import EffectDiagnosis, EffectMeasures, PredictiveScore
 from hybrid_assets.privacy.dcr import DcrEvaluation, DcrShare, DistanceQuantiles
+from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.privacy.measure import Attack, Measure
+from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.privacy.verdict import Finding, Verdict
 from hybrid_assets.report.summary import (
     CheckResult,
     ComparisonRow,
@@ -58,6 +62,42 @@ def diagnosis() -> EffectDiagnosis:
     )
 
 
+def finding(
+    attack: Attack, target: str, verdict: Verdict, *, value: float = 0.5, advice: str = ""
+) -> Finding:
+    """A finding whose interval is .04 wide on either side."""
+    measure = Measure(
+        attack=attack,
+        target=target,
+        statistic="AUC",
+        value=value,
+        reference=0.5,
+        ci_low=value - 0.04,
+        ci_high=value + 0.04,
+        p_value=None,
+        is_within_limit=verdict is Verdict.PASS,
+        is_suspicious=False,
+    )
+    return Finding(measure, None, verdict, advice)
+
+
+@pytest.fixture
+def risks() -> dict[str, PrivacyEvaluation]:
+    """Evaluations with 300 people set aside, of two generators of which one leaks."""
+    good = finding(Attack.COPIES, "W", Verdict.PASS)
+    unclear = finding(Attack.INFERENCE, "Y", Verdict.INCONCLUSIVE, advice="More people.")
+    leak = finding(Attack.INFERENCE, "A", Verdict.FAIL, value=0.8765, advice="Smaller models.")
+    share = finding(Attack.DCR_SHARE, "W", Verdict.REVIEW, advice="Look above.")
+
+    def evaluation(verdict: Verdict, *findings: Finding) -> PrivacyEvaluation:
+        return PrivacyEvaluation(list(findings), verdict, 50_000, 700, 300, PrivacyPolicy())
+
+    return {
+        "cart": evaluation(Verdict.INCONCLUSIVE, good, good, unclear),
+        "gan": evaluation(Verdict.FAIL, good, unclear, leak, leak, share),
+    }
+
+
 @pytest.fixture
 def rows(dcr: DcrEvaluation) -> tuple[ComparisonRow, ...]:
     score = PredictiveScore(
@@ -85,12 +125,13 @@ def rows(dcr: DcrEvaluation) -> tuple[ComparisonRow, ...]:
             difference_to_truth=-0.0231,
             difference_to_seed_in_se=0.0,
             dcr=dcr,
+            privacy_verdict=Verdict.FAIL,
         ),
     )
 
 
 @pytest.fixture
-def summary(rows: tuple[ComparisonRow, ...]) -> ReportSummary:
+def summary(rows: tuple[ComparisonRow, ...], risks: dict[str, PrivacyEvaluation]) -> ReportSummary:
     return ReportSummary(
         study="paper1",
         title="A simulated trial",
@@ -105,6 +146,7 @@ def summary(rows: tuple[ComparisonRow, ...]) -> ReportSummary:
         rows=rows,
         true_effect=0.41847,
         true_effect_se=0.00002,
+        risks=risks,
         pictures=(Picture("Overlap", "Propensity by arm.", b"\x89PNG picture"),),
         notes=("The bootstrap gives people's own rows.",),
         checks=(

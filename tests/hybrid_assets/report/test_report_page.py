@@ -77,6 +77,34 @@ def test_the_mode_is_said(summary, html):
     assert "interventional" not in observed
 
 
+def test_lights_read_without_colour_and_without_eyes(html):
+    """A word in every light; the symbol is hidden from screen readers, which read the word."""
+    page = Page(html)
+    assert "Verdict on the table ? INCONCLUSIVE ✕ FAIL" in page.text
+    assert "exact copies ✓ PASS 2 of 2 ✓ PASS" in page.text
+    assert "attribute inference ? INCONCLUSIVE ✕ FAIL 2 of 3" in page.text
+    assert "DCR share – ! REVIEW" in page.text
+    lights = [s["class"] for s in page.all("span") if s.get("class", "").startswith("light ")]
+    symbols = [s for s in page.all("span") if s.get("aria-hidden") == "true"]
+    assert len(lights) == len(symbols) == 2 + 5 + 4 + 8
+    assert set(lights) == {f"light {word}" for word in ("pass", "inconclusive", "review", "fail")}
+
+
+def test_every_finding_is_told_the_gravest_first(html):
+    text = Page(html).text
+    of_gan = text[text.index("Every finding: gan (FAIL)") :]
+    assert "50,000 rows; 700 people in training, 300 unseen; policy version 1." in of_gan
+    leak = "✕ FAIL attribute inference A 0.876 0.8365 to 0.9165 AUC 0.500 Smaller models."
+    assert of_gan.index(leak) < of_gan.index("! REVIEW DCR share W") < of_gan.index("✓ PASS exact")
+
+
+def test_too_few_people_are_said_in_words_and_once(summary, html):
+    said = "No PASS is possible here. 300 people were set aside and a PASS needs 500"
+    assert Page(html).text.count(said) == 1
+    enough = {name: replace(found, n_holdout=500) for name, found in summary.risks.items()}
+    assert "No PASS is possible" not in study_report_html(replace(summary, risks=enough))
+
+
 def test_same_summary_same_text(summary, html):
     assert study_report_html(summary) == html
 
@@ -100,6 +128,12 @@ def test_pictures_are_inside_the_page(html):
     assert picture["alt"] == "Propensity by arm."
 
 
+def hostile_columns(evaluation):
+    """Name every column attacked ``<script>``, and so on."""
+    findings = [replace(f, measure=replace(f.measure, target=ATTACK)) for f in evaluation.findings]
+    return replace(evaluation, findings=findings)
+
+
 def test_hostile_names_are_harmless(summary, html):
     rows = tuple(
         replace(row, table=ATTACK, estimates={ATTACK: EffectInterval(1, 0, 2)})
@@ -117,6 +151,7 @@ def test_hostile_names_are_harmless(summary, html):
             notes=(ATTACK,),
             pictures=(Picture(ATTACK, ATTACK, b"png"),),
             checks=(CheckResult(ATTACK, True, "warning", ATTACK),),
+            risks={ATTACK: hostile_columns(summary.risks["gan"])},
         )
     )
     page = Page(hostile)
@@ -138,10 +173,11 @@ def test_what_is_absent_leaves_no_trace(summary):
             pictures=(),
             notes=(),
             checks=(),
+            risks={},
         )
     )
     page = Page(bare)
-    for heading in ("Pictures", "Checks", "Off the truth", "True effect", "Note."):
+    for heading in ("Pictures", "Privacy risks", "Checks", "Off the truth", "True effect", "Note."):
         assert heading not in page.text
     assert "None" not in bare
     assert "nan" not in page.text.lower().split()
@@ -162,6 +198,9 @@ def test_what_is_absent_leaves_no_trace(summary):
         (-1e-12, 4, "0"),
         (0.0, 4, "0"),
         (None, 4, "–"),
+        (float("nan"), 4, "–"),
+        (float("inf"), 4, "∞"),
+        (float("-inf"), 4, "−∞"),
     ],
 )
 def test_number_text(number, digits, text):
