@@ -1,6 +1,8 @@
 """Storage of studies: tables in DuckDB, models as folders, and a log of where all came from."""
 
 from warehouse.arrow_tables import storable_table
+from warehouse.audit_check import AuditCheck, check_audit
+from warehouse.audit_trail import AuditTrail, CheckRecord, SubjectSplit
 from warehouse.checkpoints import CheckpointFile
 from warehouse.data_version import data_version as table_data_version
 from warehouse.errors import (
@@ -16,6 +18,7 @@ from warehouse.errors import (
     WarehouseError,
 )
 from warehouse.keyed_hash import KeyedHash
+from warehouse.log_entries import LogEntry, Trace, latest_entry, trace
 from warehouse.models import ModelStore, ModelVersion
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.tables import Warehouse
@@ -23,6 +26,9 @@ from warehouse.unfinished_parts import UnfinishedParts
 from warehouse.user_tables import read_duckdb_table
 
 __all__ = [
+    "AuditCheck",
+    "AuditTrail",
+    "CheckRecord",
     "CheckpointFile",
     "CorruptAuditLog",
     "CorruptDocument",
@@ -30,18 +36,24 @@ __all__ = [
     "CorruptTable",
     "DocumentNotFound",
     "KeyedHash",
+    "LogEntry",
     "ModelNotFound",
     "ModelStore",
     "ModelVersion",
     "Provenance",
     "StorageUnavailable",
+    "SubjectSplit",
     "TableNotFound",
     "TableVersion",
+    "Trace",
     "UnfinishedParts",
     "Warehouse",
     "WarehouseBusy",
     "WarehouseError",
+    "check_audit",
+    "latest_entry",
     "read_duckdb_table",
     "storable_table",
     "table_data_version",
+    "trace",
 ]

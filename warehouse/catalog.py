@@ -128,3 +128,9 @@ def current_model(connection: duckdb.DuckDBPyConnection, asset: str) -> ModelVer
         "SELECT sha256, n_bytes, n_files FROM audit.current_model WHERE asset = ?", [asset]
     ).fetchone()
     return None if row is None else ModelVersion(*row)
+
+
+def current_models(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return asset -> SHA-256 of the model that it stands for."""
+    rows = connection.execute("SELECT asset, sha256 FROM audit.current_model").fetchall()
+    return {str(asset): str(sha256) for asset, sha256 in rows}

@@ -28,7 +28,7 @@ COMMENT ON COLUMN audit.log.sequence IS 'Position in the log: 1, 2, 3, ... witho
 COMMENT ON COLUMN audit.log.recorded_at IS 'When the entry was written, UTC.';
 COMMENT ON COLUMN audit.log.run_id IS 'Run of the orchestrator.';
 COMMENT ON COLUMN audit.log.asset IS 'What was made, such as seed_table or gan/hybrid_triplets.';
-COMMENT ON COLUMN audit.log.kind IS 'table (in schema main), model (folder under models/) or document (file under reports/).';
+COMMENT ON COLUMN audit.log.kind IS 'table (in schema main), model (folder under models/) or document (file under reports/, release folder, or rows of another audit table).';
 COMMENT ON COLUMN audit.log.data_version IS 'SHA-256 of the content.';
 COMMENT ON COLUMN audit.log.code_version IS 'Version of the code that made it.';
 COMMENT ON COLUMN audit.log.study_hash IS 'Hash of the study file that it was made under.';
@@ -62,6 +62,40 @@ COMMENT ON COLUMN audit.current_model.asset IS 'Model asset, such as outcome_mod
 COMMENT ON COLUMN audit.current_model.sha256 IS 'Name of the folder under models/ that holds it.';
 COMMENT ON COLUMN audit.current_model.n_bytes IS 'Size of its files, bytes.';
 COMMENT ON COLUMN audit.current_model.n_files IS 'Number of its files, the manifest not counted.';
+
+-- Rows sealed by a log entry of kind document: its data_version is the hash of the rows with its
+-- sequence, without that column, so that no row can be altered, added or removed unseen.
+CREATE TABLE IF NOT EXISTS audit.check_result (
+    sequence        BIGINT  NOT NULL,
+    asset           VARCHAR NOT NULL,
+    checked_version VARCHAR NOT NULL,
+    check_name      VARCHAR NOT NULL,
+    passed          BOOLEAN NOT NULL,
+    severity        VARCHAR NOT NULL
+);
+COMMENT ON TABLE audit.check_result IS 'How each check of each version ended.';
+COMMENT ON COLUMN audit.check_result.sequence IS 'Log entry that seals the row.';
+COMMENT ON COLUMN audit.check_result.asset IS 'What was checked.';
+COMMENT ON COLUMN audit.check_result.checked_version IS 'Its data version when it was checked.';
+COMMENT ON COLUMN audit.check_result.check_name IS 'Which check.';
+COMMENT ON COLUMN audit.check_result.passed IS 'Whether it passed.';
+COMMENT ON COLUMN audit.check_result.severity IS 'blocking, error or warning: what a failure means.';
+
+CREATE TABLE IF NOT EXISTS audit.subject (
+    sequence       BIGINT  NOT NULL,
+    seed_version   VARCHAR NOT NULL,
+    splits_version VARCHAR NOT NULL,
+    identified_by  VARCHAR NOT NULL,
+    part           VARCHAR NOT NULL,
+    digest         VARCHAR NOT NULL
+);
+COMMENT ON TABLE audit.subject IS 'Whose rows each version of the seed held, as keyed hashes: a person can be traced who is no longer in it.';
+COMMENT ON COLUMN audit.subject.sequence IS 'Log entry that seals the row.';
+COMMENT ON COLUMN audit.subject.seed_version IS 'Data version of seed_table.';
+COMMENT ON COLUMN audit.subject.splits_version IS 'Data version of splits.';
+COMMENT ON COLUMN audit.subject.identified_by IS 'JSON list of [column, number or text]: what is hashed.';
+COMMENT ON COLUMN audit.subject.part IS 'train or holdout.';
+COMMENT ON COLUMN audit.subject.digest IS 'HMAC of the row''s identifying values under the key of the home; sorted, so that row order is not told.';
 
 CREATE OR REPLACE VIEW audit.current_versions AS
 SELECT asset, kind, data_version, n_rows, recorded_at, run_id, sequence

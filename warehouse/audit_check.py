@@ -1,0 +1,165 @@
+"""Whether a home still holds what its audit log says: the log, tables, models, files, releases."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse import audit_log, catalog
+from warehouse.connection import BoundedWait, read_connection
+from warehouse.errors import CorruptAuditLog, CorruptModel, CorruptTable, ModelNotFound
+from warehouse.log_entries import LogEntry, read_log
+from warehouse.models import ModelStore
+from warehouse.names import check_study, table_name
+from warehouse.sealed_records import SEALED_ASSETS, broken_seals
+from warehouse.tables import Warehouse
+
+BUNDLE = "/release_bundle"
+SUMS_FILE, RELEASE_FILE = "SHA256SUMS", "release.json"
+
+
+@dataclass(frozen=True)
+class AuditCheck:
+    """What was compared with the audit log, and what differs.
+
+    Attributes
+    ----------
+    n_entries, n_tables, n_models, n_documents, n_releases : int
+        How many of each were compared.
+    faults : tuple of str
+        One sentence each, naming the entry, table, model, document or release.
+    """
+
+    n_entries: int
+    n_tables: int
+    n_models: int
+    n_documents: int
+    n_releases: int
+    faults: tuple[str, ...]
+
+
+def check_audit(home: Path, study: str, *, wait_seconds: float = 120.0) -> AuditCheck:
+    """Recompute every hash that the log of a study vouches for.
+
+    A log that was rewritten as a whole, or cut at its end, is consistent in itself: the heads that
+    releases hold tell. Where there is no release, a cut shows only in what is stored.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        Folder of the project's state.
+    study : str
+    wait_seconds : float
+        How long to wait for other processes.
+    """
+    database = Path(home) / "warehouse" / f"{check_study(study)}.duckdb"
+    wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
+    with read_connection(database, wait) as connection:
+        entries = read_log(connection)
+        models = catalog.current_models(connection)
+        faults = [*_chain_faults(connection), *broken_seals(connection)]
+    warehouse = Warehouse(home, study, wait_seconds=wait_seconds)
+    documents = {e.asset: e for e in entries if e.kind == "document" and _is_file(e.asset)}
+    releases = sorted((Path(home) / "releases" / study).glob("*/[0-9]*"))
+    faults += _table_faults(warehouse)
+    faults += _model_faults(Path(home), entries, models)
+    faults += _document_faults(Path(home) / "reports" / study, documents)
+    faults += _release_faults(releases, entries)
+    return AuditCheck(
+        n_entries=len(entries),
+        n_tables=len(warehouse.table_names()),
+        n_models=len(models),
+        n_documents=len(documents),
+        n_releases=len(releases),
+        faults=tuple(faults),
+    )
+
+
+def _chain_faults(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    try:
+        audit_log.check_chain(connection)
+    except CorruptAuditLog as fault:
+        yield str(fault)
+
+
+def _table_faults(warehouse: Warehouse) -> Iterator[str]:
+    try:
+        warehouse.verify_tables()
+    except CorruptTable as fault:
+        yield str(fault)
+
+
+def _model_faults(
+    home: Path, entries: Sequence[LogEntry], current: dict[str, str]
+) -> Iterator[str]:
+    logged = {entry.asset: entry.data_version for entry in entries if entry.kind == "model"}
+    store = ModelStore(home)
+    for asset in sorted(logged.keys() | current.keys()):
+        if logged.get(asset) != current.get(asset):
+            yield f"the model of {asset} is not the one that was logged last"
+        try:
+            store.open(logged.get(asset) or current[asset])
+        except (CorruptModel, ModelNotFound) as fault:
+            yield f"{asset}: {fault}"
+
+
+def _is_file(asset: str) -> bool:
+    return not asset.endswith((*SEALED_ASSETS.values(), BUNDLE))
+
+
+def _document_faults(folder: Path, documents: dict[str, LogEntry]) -> Iterator[str]:
+    for asset, entry in documents.items():
+        files = [*folder.glob(f"{table_name(asset)}.*")]
+        if not files:
+            yield f"audit log entry {entry.sequence}: the document {asset} is missing"
+        elif entry.data_version not in {_sha256(file) for file in files}:
+            yield f"audit log entry {entry.sequence}: the document {asset} was altered"
+
+
+def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Iterator[str]:
+    """Compare the releases with the log: each anchors a head, and each has an entry."""
+    sealed: dict[tuple[str, str], Path] = {}
+    for folder in folders:
+        generator, name = folder.parent.name, f"release {folder.parent.name}/{folder.name}"
+        sums = folder / SUMS_FILE
+        if sums.is_file():
+            sealed[generator, _sha256(sums)] = folder
+        else:
+            yield f"{name} has lost its {SUMS_FILE}"
+        yield from _anchor_faults(name, folder, entries)
+    logged = [entry for entry in entries if entry.asset.endswith(BUNDLE)]
+    for entry in logged:
+        key = (entry.asset.removesuffix(BUNDLE), entry.data_version)
+        if key not in sealed:
+            yield (
+                f"audit log entry {entry.sequence}: the release of {key[0]} that it describes is "
+                "missing or altered"
+            )
+        sealed.pop(key, None)
+    for folder in sealed.values():
+        yield f"release {folder.parent.name}/{folder.name} is not in the audit log as it is now"
+
+
+def _anchor_faults(name: str, folder: Path, entries: Sequence[LogEntry]) -> Iterator[str]:
+    try:
+        anchor = json.loads((folder / RELEASE_FILE).read_bytes())["audit"]
+        n_entries, head = int(anchor["n_entries"]), str(anchor["entry_hash"])
+    except (OSError, ValueError, KeyError, TypeError):
+        yield f"{name}: {RELEASE_FILE} cannot be read, or holds no head of the audit log"
+        return
+    heads = {entry.sequence: entry.entry_hash for entry in entries}
+    if n_entries not in heads:
+        last = max(heads, default=0)
+        yield (
+            f"{name} was made when the audit log had {n_entries} entries; it ends at {last} now: "
+            f"entry {n_entries} was removed"
+        )
+    elif heads[n_entries] != head:
+        yield f"{name}: audit log entry {n_entries}, or one before it, was rewritten since"
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,0 +1,127 @@
+"""What the audit log answers: entries, results of checks, and where a person's rows were used."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from warehouse.connection import BoundedWait, read_connection, write_transaction
+from warehouse.log_entries import LogEntry, read_log
+from warehouse.names import check_study
+from warehouse.provenance import Provenance
+from warehouse.sealed_records import CHECKS, SUBJECTS, append_sealed, sealed_rows
+
+Severity = Literal["blocking", "error", "warning"]
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """How one check of one version ended.
+
+    Attributes
+    ----------
+    asset, checked_version : str
+        What was checked, and its data version.
+    check_name : str
+    passed : bool
+    severity : {"blocking", "error", "warning"}
+        What a failure means.
+    sequence : int
+        Log entry that seals the record; 0 before it is written.
+    """
+
+    asset: str
+    checked_version: str
+    check_name: str
+    passed: bool
+    severity: Severity
+    sequence: int = 0
+
+
+@dataclass(frozen=True)
+class SubjectSplit:
+    """Whose rows one version of the seed held, and on which side of the split.
+
+    Attributes
+    ----------
+    seed_version, splits_version : str
+    identified_by : tuple of (str, {"number", "text"})
+        Columns whose values tell a person, and how they are written.
+    digests : mapping of str to tuple of str
+        ``train`` and ``holdout`` -> keyed hashes of the rows' identifying values.
+    """
+
+    seed_version: str
+    splits_version: str
+    identified_by: tuple[tuple[str, str], ...]
+    digests: dict[str, tuple[str, ...]]
+
+
+class AuditTrail:
+    """The audit log of one study and the records that it seals.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        Folder of the project's state.
+    study : str
+        Name of the study.
+    wait_seconds : float
+        How long a call waits for other processes before it raises `WarehouseBusy`.
+    """
+
+    def __init__(self, home: Path, study: str, *, wait_seconds: float = 120.0) -> None:
+        self.study = check_study(study)
+        self.home = Path(home)
+        self._wait_seconds = wait_seconds
+        self._database = self.home / "warehouse" / f"{study}.duckdb"
+
+    def entries(self) -> tuple[LogEntry, ...]:
+        """Return the log, oldest entry first."""
+        with read_connection(self._database, self._wait()) as connection:
+            return read_log(connection)
+
+    def record_checks(
+        self, asset: str, records: Sequence[CheckRecord], provenance: Provenance
+    ) -> None:
+        """Seal how the checks of an asset ended; nothing is written if there are none."""
+        if not records:
+            return
+        rows = [(r.asset, r.checked_version, r.check_name, r.passed, r.severity) for r in records]
+        with write_transaction(self._database, self._wait()) as connection:
+            append_sealed(connection, CHECKS, rows, asset=asset, provenance=provenance)
+
+    def check_records(self) -> tuple[CheckRecord, ...]:
+        """Return how every check ended, oldest first."""
+        with read_connection(self._database, self._wait()) as connection:
+            rows = sealed_rows(connection, CHECKS)
+        return tuple(CheckRecord(*row[1:6], sequence=row[0]) for row in rows)
+
+    def record_subjects(self, split: SubjectSplit, provenance: Provenance) -> None:
+        """Seal whose rows a version of the seed holds, unless that version is the last known."""
+        fixed = (split.seed_version, split.splits_version, json.dumps(split.identified_by))
+        rows = [(*fixed, part, digest) for part, many in split.digests.items() for digest in many]
+        with write_transaction(self._database, self._wait()) as connection:
+            append_sealed(connection, SUBJECTS, rows, asset="splits", provenance=provenance)
+
+    def subject_splits(self) -> tuple[SubjectSplit, ...]:
+        """Return whose rows each version held, oldest first."""
+        with read_connection(self._database, self._wait()) as connection:
+            rows = sealed_rows(connection, SUBJECTS)
+        parts: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+        for _, seed, splits, identified_by, part, digest in rows:
+            key = (str(seed), str(splits), str(identified_by))
+            parts.setdefault(key, {}).setdefault(str(part), []).append(str(digest))
+        return tuple(
+            SubjectSplit(
+                seed_version=seed,
+                splits_version=splits,
+                identified_by=tuple((name, kind) for name, kind in json.loads(identified_by)),
+                digests={part: tuple(many) for part, many in found.items()},
+            )
+            for (seed, splits, identified_by), found in parts.items()
+        )
+
+    def _wait(self) -> BoundedWait:
+        return BoundedWait(f"the warehouse of study {self.study!r}", self._wait_seconds)
