@@ -1,11 +1,9 @@
 """One materialization: what was read is remembered, what is written is recorded."""
 
-import getpass
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,22 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from dagster_project.check_log import check_records, provenance
 from dagster_project.code_version import science_version
 from dagster_project.display import column_schema, picture
 from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
 from hybrid_assets.report.canvas import labelled_png
 from hybrid_assets.schema import TableSchema
-from warehouse import ModelVersion, Provenance, UnfinishedParts, Warehouse, storable_table
+from warehouse import (
+    AuditTrail,
+    ModelVersion,
+    Provenance,
+    UnfinishedParts,
+    Warehouse,
+    storable_table,
+    table_data_version,
+)
 
 AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
@@ -71,7 +78,6 @@ class AssetRun:
     compute: ComputeDevice
     upstream: dict[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.perf_counter)
-    _started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     def __post_init__(self) -> None:
         self._warehouse = self.storage.warehouse(self.study.name)
@@ -87,6 +93,11 @@ class AssetRun:
         """What remembers how asset checks ended."""
         instance: dg.DagsterInstance = self.context.instance
         return instance
+
+    @property
+    def audit_trail(self) -> AuditTrail:
+        """What the study's audit log answers."""
+        return self.storage.audit_trail(self.study.name)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -107,6 +118,10 @@ class AssetRun:
         """Read an upstream table and remember its version."""
         table, self.upstream[asset] = self._warehouse.read_versioned(asset)
         return table
+
+    def remember_source(self, what: str, rows: pd.DataFrame) -> None:
+        """Remember the version of rows that came from no asset of the study, such as a donor's."""
+        self.upstream[f"{what} (source)"] = table_data_version(storable_table(rows))
 
     def files(self, asset: str) -> dict[str, bytes]:
         """Read the files of an upstream asset, but its picture, and remember their version."""
@@ -188,7 +203,7 @@ class AssetRun:
             "waited_seconds": round(version.waited_seconds, 3),
         }
         metadata = {**described, **shown(drawn), **(metadata or {})}
-        return self._result(version.data_version, metadata, checks)
+        return self._result(version.data_version, metadata, list(checks))
 
     def record_model(
         self,
@@ -203,7 +218,8 @@ class AssetRun:
         model = self._saved(files, drawn)
         self._warehouse.record_model(self.asset, model, self._provenance())
         described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
-        return self._result(model.sha256, {**described, **shown(drawn), **(metadata or {})}, checks)
+        metadata = {**described, **shown(drawn), **(metadata or {})}
+        return self._result(model.sha256, metadata, list(checks))
 
     def record_document(
         self, content: str, *, metadata: Mapping[str, Any] | None = None
@@ -213,7 +229,7 @@ class AssetRun:
         path = self._warehouse.record_document(self.asset, page, self._provenance())
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
-        return self._result(version, {**link, **(metadata or {})}, ())
+        return self._result(version, {**link, **(metadata or {})}, [])
 
     def record_decision(self, name: str, decision: bytes) -> None:
         """Log a person's decision about the asset, as an entry of its own: JSON."""
@@ -238,24 +254,20 @@ class AssetRun:
         return self._models.save(lambda folder: write_files(folder, kept))
 
     def _provenance(self) -> Provenance:
-        return Provenance(
-            run_id=self.context.run.run_id,
-            code_version=science_version(),
-            study_hash=self.study.content_hash,
-            random_seed=self.study.random_seed,
-            upstream=dict(self.upstream),
-            seconds=self._seconds,
-            user=getpass.getuser(),
-            started_at=self._started_at,
-        )
+        run_id = self.context.run.run_id
+        return provenance(self.study, run_id, self.upstream, seconds=self._seconds)
 
     @property
     def _seconds(self) -> float:
         return time.perf_counter() - self._clock
 
     def _result(
-        self, version: str, metadata: Mapping[str, Any], checks: Iterable[dg.AssetCheckResult]
+        self, version: str, metadata: Mapping[str, Any], checks: list[dg.AssetCheckResult]
     ) -> AssetResult:
+        records = check_records(
+            self.asset, version, checks, self.context.assets_def.check_specs if checks else ()
+        )
+        self.audit_trail.record_checks(self.asset, records, self._provenance())
         common: dict[str, Any] = {
             "seconds": round(self._seconds, 3),
             "device": "cpu",
@@ -267,5 +279,5 @@ class AssetRun:
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),
             metadata={**common, **metadata},
-            check_results=list(checks),
+            check_results=checks,
         )

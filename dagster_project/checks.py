@@ -1,9 +1,12 @@
 """Asset checks from the data suites: one multi-check for each guarded table."""
 
+import time
+
 import dagster as dg
 import pandas as pd
 
 from dagster_project.asset_run import asset_key
+from dagster_project.check_log import check_records, provenance
 from dagster_project.display import small_table
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
@@ -36,10 +39,23 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def suite(context: dg.AssetCheckExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
-        table, schema = _table_and_schema(study, asset, storage)
-        for check in context.selected_asset_check_keys:
-            results = evaluate(table, rules[check.name](schema, study.n_synthetic))
-            yield _check_result(check, results)
+        started = time.perf_counter()
+        table, version, schema = _table_and_schema(study, asset, storage)
+        results = [
+            _check_result(check, evaluate(table, rules[check.name](schema, study.n_synthetic)))
+            for check in context.selected_asset_check_keys
+        ]
+        storage.audit_trail(study.name).record_checks(
+            asset,
+            check_records(asset, version, results, context.check_specs),
+            provenance(
+                study,
+                context.run.run_id,
+                {asset: version},
+                seconds=time.perf_counter() - started,
+            ),
+        )
+        yield from results
 
     return suite
 
@@ -51,17 +67,17 @@ def _left_out(asset: str, rule: str) -> bool:
 
 def _table_and_schema(
     study: StudyFile, asset: str, storage: StorageResource
-) -> tuple[pd.DataFrame, TableSchema]:
+) -> tuple[pd.DataFrame, str, TableSchema]:
     warehouse = storage.warehouse(study.name)
-    table = warehouse.read_table(asset)
+    table, version = warehouse.read_versioned(asset)
     described = "seed_table" if asset == "seed_table" else "splits"
     files = storage.models().open(warehouse.model(described))
     schema = TableSchema.model_validate_json((files / "schema.json").read_bytes())
     if asset == "seed_table":
-        return table.drop(columns=list(study.identifiers)), schema
+        return table.drop(columns=list(study.identifiers)), version, schema
     if asset.endswith("synthetic_covariates"):
-        return table, schema.covariates
-    return table[schema.names], schema
+        return table, version, schema.covariates
+    return table[schema.names], version, schema
 
 
 def _check_result(check: dg.AssetCheckKey, results: list[ExpectationResult]) -> dg.AssetCheckResult:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import dagster as dg
 
-from warehouse import ModelStore, Warehouse
+from warehouse import AuditTrail, ModelStore, Warehouse
 
 HOME_VARIABLE = "HYBRID_HOME"
 DEVICE_VARIABLE, PRECISION_VARIABLE = "HYBRID_DEVICE", "HYBRID_PRECISION"
@@ -39,6 +39,10 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def warehouse(self, study: str) -> Warehouse:
         """Give the study's tables."""
         return Warehouse(self.path, study)
+
+    def audit_trail(self, study: str) -> AuditTrail:
+        """Give what the study's audit log answers."""
+        return AuditTrail(self.path, study)
 
     def models(self) -> ModelStore:
         """Give the fitted models of all studies."""

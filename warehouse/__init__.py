@@ -2,7 +2,7 @@
 
 from warehouse.arrow_tables import storable_table
 from warehouse.audit_check import AuditCheck, check_audit
-from warehouse.audit_trail import AuditTrail, CheckRecord, SubjectSplit
+from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
 from warehouse.checkpoints import CheckpointFile
 from warehouse.data_version import data_version as table_data_version
 from warehouse.errors import (
@@ -41,6 +41,7 @@ __all__ = [
     "ModelStore",
     "ModelVersion",
     "Provenance",
+    "Severity",
     "StorageUnavailable",
     "SubjectSplit",
     "TableNotFound",

@@ -96,7 +96,10 @@ class AuditTrail:
         """Return how every check ended, oldest first."""
         with read_connection(self._database, self._wait()) as connection:
             rows = sealed_rows(connection, CHECKS)
-        return tuple(CheckRecord(*row[1:6], sequence=row[0]) for row in rows)
+        return tuple(
+            CheckRecord(asset, version, name, passed, severity, sequence)
+            for sequence, asset, version, name, passed, severity in rows
+        )
 
     def record_subjects(self, split: SubjectSplit, provenance: Provenance) -> None:
         """Seal whose rows a version of the seed holds, unless that version is the last known."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
@@ -41,7 +42,11 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
             _stored_seed(seed),
             files={"schema.json": seed.schema.model_dump_json().encode()},
             comments=comments_of(seed.schema),
-            metadata={"columns": describe(seed.schema), "rows_dropped": seed.n_rows_dropped},
+            metadata={
+                "columns": describe(seed.schema),
+                "rows_dropped": seed.n_rows_dropped,
+                **lineage(run, seed.schema),
+            },
             checks=[_constant_covariates(seed)],
         )
 
@@ -56,7 +61,11 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
             parts.schema.stored(both).assign(__split=label),
             files={"schema.json": parts.schema.model_dump_json().encode()},
             comments=comments_of(parts.schema),
-            metadata={"train_rows": len(parts.train), "holdout_rows": len(parts.holdout)},
+            metadata={
+                "train_rows": len(parts.train),
+                "holdout_rows": len(parts.holdout),
+                **lineage(run, parts.schema, schema),
+            },
         )
 
     return [seed_table, splits]
@@ -82,6 +91,7 @@ def _split(run: AssetRun, schema: TableSchema) -> Splits:
     if holdout.source is not None:
         unseen = holdout.source.read(run.folder)
         conformed = conform_holdout(unseen, schema, run.study)
+        run.remember_source("holdout", schema.stored(conformed))
         require_new_identifiers(rows, unseen, run.study)
         require_new_rows(rows, conformed, schema)
         return complete(rows[schema.names], conformed, schema)

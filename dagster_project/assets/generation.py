@@ -5,8 +5,9 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory, Privacy
-from dagster_project.asset_run import AssetResult, AssetRun, asset_key
-from dagster_project.display import columns_from, comments_of, small_table
+from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.column_lineage import lineage
+from dagster_project.display import comments_of, small_table
 from dagster_project.fitting import checkpoint_of, fit_metadata, fitted
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
@@ -55,7 +56,9 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         schema = run.schema()
         model = _fit(run, schema.covariates)
         recorded = run.record_model(
-            model.to_files(), drawn=_learning_curve(model), metadata=fit_metadata(run, model)
+            model.to_files(),
+            drawn=_learning_curve(model),
+            metadata={**fit_metadata(run, model), **lineage(run, run.schema())},
         )
         checkpoint_of(run).remove()
         return recorded
@@ -69,14 +72,15 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     )
     def synthetic_covariates(run: AssetRun) -> AssetResult:
         """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
-        schema = run.schema().covariates
+        whole = run.schema()
+        schema = whole.covariates
         settings = run.study.generators[generator]
         model = GENERATORS[kind].from_files(run.files(model_asset), settings, schema)
         table, report = draw_valid(model, schema, run.study.n_synthetic, run.rng)
         return run.record_table(
             schema.stored(table),
             comments=comments_of(schema),
-            metadata={**_yield(report), **_lineage(run.study, schema.names, "splits")},
+            metadata={**_yield(report), **lineage(run, whole)},
         )
 
     @make.asset(
@@ -94,10 +98,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             with_truth(made, schema.stored(made.table)),
             files={CALIBRATION_FILE: CALIBRATION.dump_json(_largest_shift(made, schema.outcome))},
             comments={**comments_of(schema), **TRUTH_COMMENTS},
-            metadata={
-                **_hybrid_metadata(made),
-                **_lineage(run.study, schema.covariate_names, covariates),
-            },
+            metadata={**_hybrid_metadata(made), **lineage(run, schema)},
             checks=_effect_results(run, made, schema.outcome),
         )
 
@@ -115,7 +116,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             metadata={
                 **_yield(report),
                 **fit_metadata(run, model),
-                **_lineage(run.study, schema.names, "splits"),
+                **lineage(run, schema),
             },
         )
         checkpoint_of(run).remove()
@@ -167,11 +168,6 @@ def _yield(report: DrawReport) -> dict[str, object]:
         "violations_by_column": report.dropped_by_column,
         "valid_mass_by_column": {c: round(mass, 6) for c, mass in report.valid_mass.items()},
     }
-
-
-def _lineage(study: StudyFile, names: list[str], upstream: str) -> dict[str, object]:
-    key = asset_key(study, upstream)
-    return {"dagster/column_lineage": columns_from({name: {key: [name]} for name in names})}
 
 
 def _hybrid(run: AssetRun, schema: TableSchema, covariates: str) -> HybridTable:

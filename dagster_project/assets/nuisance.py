@@ -5,6 +5,7 @@ import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.column_lineage import lineage
 from dagster_project.display import small_table
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows, seed_tmle
 from hybrid_assets.estimators import (
@@ -47,7 +48,7 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         return run.record_model(
             model.to_files(),
             drawn=overlap_plot(fits[0].propensity_unbounded, fits[0].treatment, bound=found.bound),
-            metadata=_overlap_metadata(found),
+            metadata={**_overlap_metadata(found), **lineage(run, schema)},
             checks=[_positivity(found, run.study.gates.max_extreme_share)],
         )
 
@@ -58,7 +59,7 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         model = fit_outcome_model(train, schema, run.study.nuisance_models, fits)
         seen = "out-of-fold" if run.study.recipe == "targeted" else "in-sample"
         stack = _stack_table([fit.outcome_stack for fit in fits], seen)
-        return run.record_model(model.to_files(), metadata={"stack": stack})
+        return run.record_model(model.to_files(), metadata={"stack": stack, **lineage(run, schema)})
 
     @make.asset("seed_estimates", deps=["splits"], kinds={"duckdb"}, privacy="derived")
     def seed_estimates(run: AssetRun) -> AssetResult:
@@ -72,6 +73,7 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
                 "estimates": small_table(rows[SHOWN]),
                 "tmle": float(target["estimate"]),
                 "tmle_standard_error": float(target["standard_error"]),
+                **lineage(run, run.schema()),
             },
         )
 

@@ -108,6 +108,7 @@ def _donor(run: AssetRun, schema: TableSchema) -> tuple[Donor, DonorStudy | None
         return Donor(schema.covariates.canonical(hybrid), control, treated, model), None
     source = study.pairing.donor.read(run.folder)
     rows, wide = donor_rows(source, schema, run.schema("seed_table"), study)
+    run.remember_source("donor", wide.stored(rows))
     design = study.pairing.donor_design
     donor_study = DonorStudy.fit(
         rows,

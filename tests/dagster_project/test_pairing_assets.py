@@ -1,5 +1,7 @@
 """`paired_table`: only where a study asks for it, with everything a reader must be told."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,7 +49,10 @@ def test_a_donor_repairs_and_says_how_much_of_it_is_its_own(
     study = small_study(**OBSERVATIONAL, pairing=DONOR)
     result = materialize(study, "seed_table", "splits", PAIRED)
     assert result.success
-    table = Warehouse(tmp_path / "home", "small").read_table(PAIRED)
+    warehouse = Warehouse(tmp_path / "home", "small")
+    table = warehouse.read_table(PAIRED)
+    upstream = json.loads(warehouse.audit_entries()["upstream"].iloc[-1])
+    assert re.fullmatch("[0-9a-f]{64}", upstream["donor (source)"])
     added = table[table["__added"]]
     shown = result.get_asset_materialization_events()[-1].materialization.metadata
     assert len(table) == 300 + len(added) == 300 + shown["rows_added"].value
