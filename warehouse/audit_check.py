@@ -145,7 +145,7 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
 
 def _anchor_faults(name: str, folder: Path, entries: Sequence[LogEntry]) -> Iterator[str]:
     try:
-        anchor = json.loads((folder / RELEASE_FILE).read_bytes())["audit"]
+        anchor = json.loads((folder / RELEASE_FILE).read_bytes())["audit_head"]
         n_entries, head = int(anchor["n_entries"]), str(anchor["entry_hash"])
     except (OSError, ValueError, KeyError, TypeError):
         yield f"{name}: {RELEASE_FILE} cannot be read, or holds no head of the audit log"

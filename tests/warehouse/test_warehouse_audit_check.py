@@ -47,7 +47,7 @@ def write_release(home: Path, warehouse: Warehouse, origin: Provenance, number: 
     last = AuditTrail(home, "nhefs").entries()[-1]
     folder = home / RELEASE / number
     folder.mkdir(parents=True)
-    anchor = {"audit": {"n_entries": last.sequence, "entry_hash": last.entry_hash}}
+    anchor = {"audit_head": {"n_entries": last.sequence, "entry_hash": last.entry_hash}}
     (folder / "release.json").write_text(json.dumps(anchor))
     sums = f"{hashlib.sha256((folder / 'release.json').read_bytes()).hexdigest()}  release.json\n"
     (folder / "SHA256SUMS").write_text(sums)
@@ -128,7 +128,7 @@ def altered_model(home: Path) -> None:
 
 def altered_anchor(home: Path) -> None:
     file = home / RELEASE / "1" / "release.json"
-    file.write_text(json.dumps({"audit": {"n_entries": 3, "entry_hash": "0" * 64}}))
+    file.write_text(json.dumps({"audit_head": {"n_entries": 3, "entry_hash": "0" * 64}}))
 
 
 def altered_release(home: Path) -> None:
