@@ -11,6 +11,7 @@ from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
+from dagster_project.trial import launched_study
 from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
 
@@ -85,9 +86,9 @@ class AssetFactory:
             def materialize(  # type: ignore[no-untyped-def]
                 context: dg.AssetExecutionContext, storage: StorageResource, compute: ComputeDevice
             ):
-                run = AssetRun(self.study, self.folder, name, storage, context, compute)
                 try:
-                    return body(run)
+                    study = launched_study(self.study, storage, name)
+                    return body(AssetRun(study, self.folder, name, storage, context, compute))
                 except (HybridAssetsError, WarehouseError) as error:
                     raise dg.Failure(description=str(error), allow_retries=False) from None
 

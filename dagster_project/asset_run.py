@@ -30,6 +30,7 @@ from warehouse import (
 
 AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
+FILES_SUFFIX = " (files)"  # of an upstream asset read for its files
 
 
 def shown(drawn: bytes | None) -> dict[str, dg.MarkdownMetadataValue]:
@@ -143,7 +144,7 @@ class AssetRun:
 
     def _model_folder(self, asset: str) -> Path:
         model = self._warehouse.model(asset)
-        self.upstream[f"{asset} (files)"] = model.sha256
+        self.upstream[f"{asset}{FILES_SUFFIX}"] = model.sha256
         return self._models.open(model)
 
     def part(self, split: str, schema: TableSchema) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from dagster_project.display import small_table
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
 from dagster_project.suites import SUITE, ExpectationResult, evaluate
+from dagster_project.trial import launched_study
 from hybrid_assets.schema import TableSchema
 
 
@@ -40,16 +41,17 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
     )
     def suite(context: dg.AssetCheckExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
         started = time.perf_counter()
+        launched = launched_study(study, storage, asset)
         table, version, schema = _table_and_schema(study, asset, storage)
         results = [
-            _check_result(check, evaluate(table, rules[check.name](schema, study.n_synthetic)))
+            _check_result(check, evaluate(table, rules[check.name](schema, launched.n_synthetic)))
             for check in context.selected_asset_check_keys
         ]
         storage.audit_trail(study.name).record_checks(
             asset,
             check_records(asset, version, results, context.check_specs),
             provenance(
-                study,
+                launched,
                 context.run.run_id,
                 {asset: version},
                 seconds=time.perf_counter() - started,

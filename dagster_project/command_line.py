@@ -1,15 +1,15 @@
 """The `hybrid` command."""
 
+import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
-import yaml
-from pydantic import ValidationError
-from rich.console import Console
 
+from dagster_project import study_commands
 from dagster_project.asset_factory import JobWord
 from dagster_project.instance import prepare_instance
 from dagster_project.paper_tables import (
@@ -18,115 +18,125 @@ from dagster_project.paper_tables import (
     recomputed_in_processes,
 )
 from dagster_project.private_errors import private_error_file
-from dagster_project.resources import hybrid_home
+from dagster_project.refusals import DONE, FAILED, console, refusals, refuse, say
+from dagster_project.resources import StorageResource, hybrid_home
 from dagster_project.result_table import print_results
 from dagster_project.run_display import RunDisplay
+from dagster_project.study_commands import AsJson, completed_study
+from dagster_project.study_folders import find_study
 from dagster_project.study_run import StudyRun, run_study, studies
-from hybrid_assets.errors import HybridAssetsError
+from dagster_project.trial import TRIAL_LABEL, trial_of
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
+HELP = "Synthetic study tables that keep the average treatment effect."
+EPILOG = """From an own table to its report: `hybrid init patients.csv`, `hybrid check patients`,
+`hybrid run patients --rows 500` (a trial), `hybrid run patients`, `hybrid report patients --open`.
+Exit codes: 0 done, 1 failed or not there, 2 not understood (command, study or its file)."""
 app = typer.Typer(
-    help="Synthetic study tables that keep the average treatment effect.",
+    help=HELP,
+    epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
-LEAST_WIDTH = 118
 MASKED = "The error has been masked"  # Dagster's words, where an error is not the project's own
-console = Console()
-console.width = max(console.width, LEAST_WIDTH)
 WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
+StudyNames = Annotated[
+    list[str],
+    typer.Argument(metavar="STUDY...", help="Their names.", autocompletion=completed_study),
+]
+
+app.command()(study_commands.init)
+app.command()(study_commands.check)
 
 
 @app.command()
 def run(
-    names: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Studies to run.")],
+    names: StudyNames,
+    generator: Annotated[
+        list[str] | None, typer.Option(help="Trial: only this one; may be repeated.")
+    ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=100, help="Trial: synthetic rows of each table.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Run studies from their source to their report.
 
+    With --generator or --rows it is a trial: its tables lie apart, in trials/ of HYBRID_HOME, and
+    are never for release; what the study has stored stays as it is.
+
     Example: hybrid run paper_trial nhefs
+
+    Example: hybrid run nhefs --generator cart --rows 500
     """
-    succeeded = _run_all(names, "refresh")
-    console.print(
-        "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows its "
-        "picture under Metadata."
-    )
-    raise typer.Exit(0 if succeeded else 1)
+    storage = StorageResource(trial_rows=rows, trial_generators=generator or [])
+    runs = _run_all(names, "refresh", storage, silent=as_json)
+    if as_json:
+        print(json.dumps(runs, indent=2, ensure_ascii=False))
+    elif not storage.is_trial:
+        console.print(
+            "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows "
+            "its picture under Metadata."
+        )
+    raise typer.Exit(DONE if all(one["success"] for one in runs) else FAILED)
 
 
 @app.command()
-def simulate(
-    names: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Studies, run before.")],
-) -> None:
+def simulate(names: StudyNames) -> None:
     """Simulate studies that have been run: which estimator to use, and what the effect rests on.
 
     Takes minutes. An interrupted benchmark goes on from its finished blocks.
 
     Example: hybrid simulate paper_trial
     """
-    raise typer.Exit(0 if _run_all(names, "simulate") else 1)
+    runs = _run_all(names, "simulate", StorageResource())
+    raise typer.Exit(DONE if all(one["success"] for one in runs) else FAILED)
 
 
-def _run_all(names: list[str], job: JobWord) -> bool:
+def _run_all(
+    names: list[str], job: JobWord, storage: StorageResource, *, silent: bool = False
+) -> list[dict[str, object]]:
     prepare_instance()
-    known = _known_studies(job)
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        those = "study with simulations" if job == "simulate" else "study"
-        _refuse(f"unknown {those} {', '.join(unknown)}; known: {', '.join(known)}")
-    runs = [_run_one(name, job) for name in names]
-    return all(one.success for one in runs)
+    with refusals():
+        known = studies(job)
+        unknown = sorted(set(names) - set(known))
+        if unknown:
+            those = "study with simulations" if job == "simulate" else "study"
+            refuse(f"unknown {those} {', '.join(unknown)}; known: {', '.join(known)}")
+        if storage.is_trial:
+            for name in names:
+                trial_of(find_study(name)[0], storage.trial_rows, storage.trial_generators)
+    console.quiet = silent
+    return [_run_one(name, job, storage) for name in names]
 
 
-def _known_studies(job: JobWord) -> list[str]:
-    try:
-        return studies(job)
-    except Exception as error:
-        told = _told(error)
-        if told is None:
-            raise
-        _refuse(told)
-
-
-def _refuse(message: str) -> NoReturn:
-    console.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(2)
-
-
-def _told(error: BaseException | None) -> str | None:
-    """Say what is wrong with a study file, and where; None if that is not the error.
-
-    Dagster wraps what a study file of the package itself raises.
-    """
-    if isinstance(error, ValidationError):
-        faults = error.errors(include_url=False, include_input=False)
-        return "\n".join(f"{_place(fault)}: {fault['msg']}" for fault in faults)
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        mark = error.problem_mark
-        return f"{mark.name}:{mark.line + 1}: {error.context or 'invalid YAML'}: {error.problem}"
-    if isinstance(error, HybridAssetsError | yaml.YAMLError):
-        return str(error)
-    return _told(error.__cause__) if error else None
-
-
-def _place(fault: "ErrorDetails") -> str:
-    key, _, position = ".".join(map(str, fault["loc"])).rpartition(" at ")
-    return f"{position}: {key}" if key else position
-
-
-def _run_one(name: str, job: JobWord) -> StudyRun:
+def _run_one(name: str, job: JobWord, storage: StorageResource) -> dict[str, object]:
     console.rule(f"[bold]{name}")
+    if storage.is_trial:
+        console.print(f"{TRIAL_LABEL}; its tables lie in {storage.path}", style="yellow")
     with RunDisplay(console) as display:
-        finished = run_study(name, job, display)
-    if any(MASKED in failure for failure in finished.failures):
-        said = f"masked errors may quote rows; they are in full in {private_error_file()}"
-        console.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+        finished = run_study(name, job, display, storage=storage)
     if finished.success and job == "refresh":
-        print_results(console, name)
+        print_results(console, name, storage)
+    _print_faults(finished)
+    return {
+        "study": name,
+        "job": job,
+        "trial": storage.is_trial,
+        **asdict(finished),
+        "report": str(storage.report(name)) if finished.success and job == "refresh" else None,
+    }
+
+
+def _print_faults(finished: StudyRun) -> None:
+    if any(MASKED in failure for failure in finished.failures):
+        say(f"masked errors may quote rows; they are in full in {private_error_file()}")
     for check in finished.failed_checks:
         console.print(f"check not passed  {check}", style="yellow", markup=False)
-    return finished
+
+
+app.command()(study_commands.status)
+app.command()(study_commands.report)
 
 
 @app.command("paper-tables")
@@ -139,12 +149,10 @@ def paper_tables(
 
     Example: hybrid paper-tables ~/paper1
     """
-    try:
+    with refusals():
         data = read_paper_data(folder)
-    except HybridAssetsError as error:
-        _refuse(str(error))
     agree = print_paper_tables(console, recomputed_in_processes(data))
-    raise typer.Exit(0 if agree else 1)
+    raise typer.Exit(DONE if agree else FAILED)
 
 
 @app.command()

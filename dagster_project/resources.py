@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
+from pydantic import Field
 
 from warehouse import AuditTrail, ModelStore, Warehouse
 
@@ -21,20 +22,32 @@ def hybrid_home() -> Path:
 
 
 class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Tables, models and reports under one folder.
+    """Tables, models and reports under one folder; those of a trial under its ``trials/``.
 
     Parameters
     ----------
     home : str, optional
         Instead of `hybrid_home`.
+    trial_rows : int, optional
+        Synthetic rows of each table, at least 100: makes the launch a trial.
+    trial_generators : list of str
+        The only generators to run, by the study's names: makes the launch a trial.
     """
 
     home: str = ""
+    trial_rows: int | None = Field(default=None, ge=100, le=10_000_000)
+    trial_generators: list[str] = Field(default=[])
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the launch is a trial, of which nothing can be released."""
+        return self.trial_rows is not None or bool(self.trial_generators)
 
     @property
     def path(self) -> Path:
         """The folder in use."""
-        return Path(self.home) if self.home else hybrid_home()
+        home = Path(self.home) if self.home else hybrid_home()
+        return home / "trials" if self.is_trial else home
 
     def warehouse(self, study: str) -> Warehouse:
         """Give the study's tables."""
@@ -43,6 +56,10 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def audit_trail(self, study: str) -> AuditTrail:
         """Give what the study's audit log answers."""
         return AuditTrail(self.path, study)
+
+    def report(self, study: str) -> Path:
+        """Name the page that the study's report is written to, whether it exists yet or not."""
+        return self.path / "reports" / study / "study_report.html"
 
     def models(self) -> ModelStore:
         """Give the fitted models of all studies."""

@@ -5,7 +5,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from dagster_project.resources import StorageResource, hybrid_home
+from dagster_project.resources import StorageResource
 
 EFFECTS = ("TMLE", "95 % interval", "exact", "SEs off")
 DISTANCES = ("copies",)
@@ -15,9 +15,10 @@ LEGEND = (
 )
 
 
-def print_results(console: Console, study: str) -> None:
+def print_results(console: Console, study: str, storage: StorageResource | None = None) -> None:
     """Print effects, prediction and distances of every table of a study."""
-    rows = StorageResource().warehouse(study).read_table("generator_comparison")
+    storage = storage or StorageResource()
+    rows = storage.warehouse(study).read_table("generator_comparison")
     metric = next(iter(m for m in rows["predictive_metric"] if m), "")
     has_truth = bool(rows["difference_to_truth"].notna().any())
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title=f"Effects in the tables of {study}")
@@ -34,7 +35,7 @@ def print_results(console: Console, study: str) -> None:
     console.print(f"privacy verdicts of hybrid tables: {verdicts}", soft_wrap=True, highlight=False)
     for note in notes:
         console.print(f"Intervals: {note}.", soft_wrap=True, highlight=False, style="yellow")
-    page = hybrid_home() / "reports" / study / "study_report.html"
+    page = storage.report(study)
     console.print(f"report with pictures: {page}", soft_wrap=True, highlight=False, markup=False)
 
 

@@ -9,6 +9,8 @@ from functools import cache
 import dagster as dg
 
 from dagster_project.asset_factory import JobWord
+from dagster_project.resources import StorageResource
+from dagster_project.trial import TRIAL_TAG
 
 LAUNCH_TAG = "hybrid/launch"
 INTERRUPTED = "DagsterExecutionInterruptedError"
@@ -60,7 +62,13 @@ def studies(job: JobWord = "refresh") -> list[str]:
     return sorted(n.removeprefix(f"{job}_") for n in names if n.startswith(f"{job}_"))
 
 
-def run_study(study: str, job: JobWord, on_event: Callable[[dg.DagsterEvent], None]) -> StudyRun:
+def run_study(
+    study: str,
+    job: JobWord,
+    on_event: Callable[[dg.DagsterEvent], None],
+    *,
+    storage: StorageResource | None = None,
+) -> StudyRun:
     """Run a job of a study and tell `on_event` of each asset, check, observation and failure.
 
     Parameters
@@ -70,7 +78,10 @@ def run_study(study: str, job: JobWord, on_event: Callable[[dg.DagsterEvent], No
     job : {"refresh", "simulate", "release"}
     on_event : callable
         Called from another thread, in order.
+    storage : StorageResource, optional
+        With a trial's rows and generators, if the run is a trial.
     """
+    storage = storage or StorageResource()
     instance = dg.DagsterInstance.get()
     launch = uuid.uuid4().hex
     finished = threading.Event()
@@ -80,14 +91,34 @@ def run_study(study: str, job: JobWord, on_event: Callable[[dg.DagsterEvent], No
         result = dg.execute_job(
             dg.build_reconstructable_job(__name__, "study_job", (f"{job}_{study}",)),
             instance=instance,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={LAUNCH_TAG: launch},
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                **trial_config(storage),
+            },
+            tags={LAUNCH_TAG: launch, **({TRIAL_TAG: "true"} if storage.is_trial else {})},
+            asset_selection=_trial_assets(f"{job}_{study}", storage.trial_generators),
             raise_on_error=False,
         )
     finally:
         finished.set()
         watcher.join()
     return _summary(result)
+
+
+def trial_config(storage: StorageResource) -> dict[str, object]:
+    """Say in run config, as the launchpad would, what the trial is cut down to, if it is one."""
+    if not storage.is_trial:
+        return {}
+    said = storage.model_dump(include={"trial_rows", "trial_generators"}, exclude_none=True)
+    return {"resources": {"storage": {"config": said}}}
+
+
+def _trial_assets(job: str, generators: list[str]) -> list[dg.AssetKey] | None:
+    """List the job's assets but those of other generators; None for all."""
+    if not generators:
+        return None
+    keys = study_job(job).asset_layer.selected_asset_keys
+    return [key for key in keys if len(key.path) == 2 or key.path[1] in generators]
 
 
 def _watch(

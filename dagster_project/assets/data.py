@@ -1,6 +1,7 @@
 """From the source to complete training and holdout rows."""
 
 import warnings
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -9,6 +10,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
+from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
 from hybrid_assets.splits import (
@@ -35,9 +37,7 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     )
     def seed_table(run: AssetRun) -> AssetResult:
         """The study's rows as they came, checked against the study file: the confidential seed."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConstantCovariate)
-            seed = validate_seed(run.study.source.read(run.folder), run.study)
+        seed = read_seed(run.study, run.folder)
         return run.record_table(
             _stored_seed(seed),
             files={"schema.json": seed.schema.model_dump_json().encode()},
@@ -54,7 +54,11 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     def splits(run: AssetRun) -> AssetResult:
         """Training rows (members) and holdout rows (people the generators never see)."""
         schema = run.schema("seed_table")
-        parts = _split(run, schema)
+        rows = run.table("seed_table")
+        unseen = own_holdout(run.study, run.folder, rows, schema)
+        if unseen is not None:
+            run.remember_source("holdout", schema.stored(unseen))
+        parts = study_splits(run.study, rows, schema, unseen)
         both = pd.concat([parts.train, parts.holdout], ignore_index=True)
         label = ["train"] * len(parts.train) + ["holdout"] * len(parts.holdout)
         return run.record_table(
@@ -85,17 +89,40 @@ def _constant_covariates(seed: SeedTable) -> dg.AssetCheckResult:
     )
 
 
-def _split(run: AssetRun, schema: TableSchema) -> Splits:
-    rows = run.table("seed_table")
-    holdout = run.study.holdout
-    if holdout.source is not None:
-        unseen = holdout.source.read(run.folder)
-        conformed = conform_holdout(unseen, schema, run.study)
-        run.remember_source("holdout", schema.stored(conformed))
-        require_new_identifiers(rows, unseen, run.study)
-        require_new_rows(rows, conformed, schema)
-        return complete(rows[schema.names], conformed, schema)
-    return split_seed(rows, schema, share=holdout.chosen_share, rng=run.rng)
+def read_seed(study: StudyFile, folder: Path) -> SeedTable:
+    """Read the source and check it against the study file, which lies in `folder`.
+
+    Raises
+    ------
+    SourceError, SeedTableError
+        If the study cannot stand on it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantCovariate)
+        return validate_seed(study.source.read(folder), study)
+
+
+def own_holdout(
+    study: StudyFile, folder: Path, rows: pd.DataFrame, schema: TableSchema
+) -> pd.DataFrame | None:
+    """Read the holdout's own source, where it has one; raises as `read_seed` does."""
+    if study.holdout.source is None:
+        return None
+    unseen = study.holdout.source.read(folder)
+    conformed = conform_holdout(unseen, schema, study)
+    require_new_identifiers(rows, unseen, study)
+    require_new_rows(rows, conformed, schema)
+    return conformed
+
+
+def study_splits(
+    study: StudyFile, rows: pd.DataFrame, schema: TableSchema, unseen: pd.DataFrame | None
+) -> Splits:
+    """Split the seed's rows, or complete them and the holdout's own."""
+    if unseen is not None:
+        return complete(rows[schema.names], unseen, schema)
+    share, rng = study.holdout.chosen_share, study.random_generator("splits")
+    return split_seed(rows, schema, share=share, rng=rng)
 
 
 def describe(schema: TableSchema) -> dg.MarkdownMetadataValue:

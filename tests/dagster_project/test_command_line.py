@@ -1,5 +1,6 @@
 """What `hybrid run` says of a study it cannot run: the file, the line, the fault, once."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 Hybrid = Callable[..., subprocess.CompletedProcess[str]]
 
+COMPLETION = "from dagster_project.command_line import app; app(prog_name='hybrid')"
 GOOD_FILE = """\
 type: dagster_project.component.StudyComponent
 attributes:
@@ -85,3 +87,39 @@ def test_a_failure_is_printed_once(hybrid: Hybrid, tmp_path: Path) -> None:
     assert shown.returncode == 1
     assert shown.stdout.count("source csv: expected a file at") == 1
     assert "Traceback" not in shown.stdout + shown.stderr
+
+
+def test_the_shell_completes_commands_and_studies(hybrid: Hybrid, tmp_path: Path) -> None:
+    completing = {"_HYBRID_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+    for words, expected in (("hybrid check nh", "nhanes\nnhefs"), ("hybrid run sma", "small")):
+        shown = subprocess.run(
+            [sys.executable, "-c", COMPLETION],
+            env={
+                **os.environ,
+                **completing,
+                "COMP_WORDS": words,
+                "HYBRID_STUDIES": str(study_folder(tmp_path / words[-3:], GOOD_FILE)),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert shown.stdout.split() == expected.split(), shown.stderr
+
+
+def test_a_trial_of_an_unknown_generator_is_refused(hybrid: Hybrid, tmp_path: Path) -> None:
+    shown = hybrid("run", "small", "--generator", "gan", studies=study_folder(tmp_path, GOOD_FILE))
+    assert refusal(shown) == "study 'small': expected generators of bootstrap; got gan"
+
+
+def test_json_is_all_that_is_printed(hybrid: Hybrid, tmp_path: Path) -> None:
+    shown = hybrid("run", "small", "--json", studies=study_folder(tmp_path, GOOD_FILE))
+    (told,) = json.loads(shown.stdout)
+    assert (shown.returncode, told["study"], told["success"]) == (1, "small", False)
+    assert "source csv: expected a file at" in told["failures"][0]
+
+
+def test_no_report_yet_says_how_to_make_one(hybrid: Hybrid, tmp_path: Path) -> None:
+    shown = hybrid("report", "small", studies=study_folder(tmp_path, GOOD_FILE))
+    assert shown.returncode == 1
+    assert shown.stdout.strip() == "no report of small yet; make it with: hybrid run small"

@@ -1,0 +1,150 @@
+"""What `hybrid check` says of a study: whether it can run, on what, and what will be held up."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from dagster_project.assets.data import own_holdout, read_seed, study_splits
+from dagster_project.study_file import StudyFile
+from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
+from hybrid_assets.small_cells import told_count
+
+MIN_ARM_OF_ITS_OWN = 100  # smaller arms share one outcome model
+
+
+@dataclass(frozen=True)
+class CheckedColumn:
+    """One column of the study, as inferred or declared; no value of it.
+
+    Attributes
+    ----------
+    name, role, kind : str
+    n_levels, decimals : int or None
+        Of a categorical or ordinal column; of a continuous one.
+    missing : int or str
+        Cells without a value, in words where they are of 1 to 9 people.
+    policy : str
+        What is done about them.
+    """
+
+    name: str
+    role: str
+    kind: str
+    n_levels: int | None
+    decimals: int | None
+    missing: int | str
+    policy: str
+
+
+@dataclass(frozen=True)
+class StudyCheck:
+    """A study that can run.
+
+    Attributes
+    ----------
+    study : str
+    n_rows, n_rows_dropped, n_train, n_holdout : int
+        Of the seed table, and of its parts.
+    columns : tuple of CheckedColumn
+    concerns : tuple of str
+        What a check or a gate will say whatever the generators do.
+    """
+
+    study: str
+    n_rows: int
+    n_rows_dropped: int
+    n_train: int
+    n_holdout: int
+    columns: tuple[CheckedColumn, ...]
+    concerns: tuple[str, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """Give plain values for ``--json``."""
+        return {"runnable": True, **asdict(self)}
+
+
+def check_study(study: StudyFile, folder: Path) -> StudyCheck:
+    """Read, validate and split the study's rows as its assets would; write nothing.
+
+    Parameters
+    ----------
+    study : StudyFile
+        As read.
+    folder : Path
+        Of its file.
+
+    Raises
+    ------
+    SourceError, SeedTableError
+        As ``seed_table`` and ``splits`` would fail.
+    """
+    seed = read_seed(study, folder)
+    unseen = own_holdout(study, folder, seed.rows, seed.schema)
+    parts = study_splits(study, seed.rows, seed.schema, unseen)
+    columns = tuple(
+        _checked(column, int(seed.rows[column.name].isna().sum()), len(seed.rows), study)
+        for column in seed.schema.columns
+    )
+    arms = parts.train[study.treatment].value_counts()
+    return StudyCheck(
+        study=study.name,
+        n_rows=len(seed.rows),
+        n_rows_dropped=seed.n_rows_dropped,
+        n_train=len(parts.train),
+        n_holdout=len(parts.holdout),
+        columns=columns,
+        concerns=(
+            *_left_out(seed.constant_covariates),
+            *_repeated(seed.rows[list(study.identifiers)]),
+            *_expected_gates(study, n_holdout=len(parts.holdout), smallest_arm=int(arms.min())),
+        ),
+    )
+
+
+def _checked(column: ColumnSchema, n_missing: int, n_rows: int, study: StudyFile) -> CheckedColumn:
+    own = (study.covariates or {}).get(column.name)
+    listed = column.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL)
+    return CheckedColumn(
+        name=column.name,
+        role=column.role.value,
+        kind=column.kind.value,
+        n_levels=len(column.levels or ()) if listed else None,
+        decimals=column.decimals,
+        missing=told_count(n_missing, n_rows),
+        policy=(own.missing if own else None) or study.missing
+        if column.role is Role.COVARIATE
+        else "refuse",
+    )
+
+
+def _left_out(constant: tuple[str, ...]) -> list[str]:
+    return [f"covariates_vary: {name} holds a single value and is left out" for name in constant]
+
+
+def _repeated(identifiers: pd.DataFrame) -> list[str]:
+    """Warn where rows may not be people, as every interval and every attack takes them to be."""
+    names = [str(name) for name in identifiers if not identifiers[name].is_unique]
+    return [f"{name}: repeats; each row is taken for one person" for name in names]
+
+
+def _expected_gates(study: StudyFile, *, n_holdout: int, smallest_arm: int) -> list[str]:
+    needed, found = PrivacyPolicy().min_holdout, []
+    if n_holdout < needed:
+        found.append(
+            f"privacy_verdict: INCONCLUSIVE at best; {n_holdout} people in the holdout, "
+            f"{needed} needed for a PASS"
+        )
+    if smallest_arm < MIN_ARM_OF_ITS_OWN:
+        found.append(
+            f"outcome_model: fitted to both arms together, since one has {smallest_arm} training "
+            f"rows (under {MIN_ARM_OF_ITS_OWN})"
+        )
+    copying = [name for name, one in study.generators.items() if one.kind == "bootstrap"]
+    found += [
+        f"{name}: repeats real rows, fails the copy check, is never for release" for name in copying
+    ]
+    if study.label:
+        found.append(study.label)
+    return found

@@ -1,0 +1,65 @@
+"""Where study files lie: in the package, and in the folders that ``$HYBRID_STUDIES`` names."""
+
+import os
+from pathlib import Path
+
+import yaml
+
+from dagster_project.study_file import StudyFile, read_study_file
+from hybrid_assets.errors import StudyError
+
+STUDIES_VARIABLE = "HYBRID_STUDIES"
+PACKAGED = Path(__file__).parent / "defs"
+
+
+def user_folders() -> list[Path]:
+    """List the folders that ``$HYBRID_STUDIES`` names.
+
+    Raises
+    ------
+    StudyError
+        If one of them is not there.
+    """
+    folders = [Path(p) for p in os.environ.get(STUDIES_VARIABLE, "").split(os.pathsep) if p]
+    for folder in folders:
+        if not folder.is_dir():
+            raise StudyError(f"{STUDIES_VARIABLE}: expected a folder at {folder}; got none")
+    return folders
+
+
+def user_study_files() -> list[Path]:
+    """List ``<folder>/<study>/defs.yaml`` of the user's folders, in their order."""
+    return [file for folder in user_folders() for file in sorted(folder.glob("*/defs.yaml"))]
+
+
+def study_files() -> dict[str, Path]:
+    """Map the name of every study to its file; files are read no further than for their name.
+
+    A file that cannot be read goes by the name of its folder.
+    """
+    files = [*sorted(PACKAGED.glob("*/defs.yaml")), *user_study_files()]
+    return {_name(file): file for file in files}
+
+
+def find_study(name: str) -> tuple[StudyFile, Path]:
+    """Read one study's file, and tell the folder that its relative paths start from.
+
+    Raises
+    ------
+    StudyError
+        If there is no such study; names those that there are.
+    pydantic.ValidationError
+        If its file is not a study; names the file and the line.
+    """
+    files = study_files()
+    if name not in files:
+        raise StudyError(f"unknown study {name}; known: {', '.join(sorted(files))}")
+    return read_study_file(files[name]), files[name].parent
+
+
+def _name(file: Path) -> str:
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        return str(content["attributes"]["name"])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        return file.parent.name

@@ -1,0 +1,109 @@
+"""`hybrid init`: from a table to a study file, by guesses that its author confirms."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from dagster_project.study_draft import DraftedColumn, draft_columns, guess_roles, table_source
+from dagster_project.study_file import StudyFile
+from dagster_project.study_folders import STUDIES_VARIABLE, study_files, user_folders
+from dagster_project.study_questions import Answers, Questions
+from dagster_project.study_writer import study_file_text, write_new_file
+from hybrid_assets.errors import StudyError
+
+DEFAULT_FOLDER = Path("studies")
+MIN_SYNTHETIC = 100
+
+
+def new_study(file: Path, folder: Path | None, answers: Answers, console: Console) -> Path:
+    """Write a study file for a table; ask `console` for what `answers` leave open.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    StudyError
+        If something is neither said, nor guessed, nor answered, or there is such a study.
+    SourceError, pydantic.ValidationError
+        If the table cannot be read, or the answers do not make a study.
+    """
+    source = table_source(file)
+    name = answers.name or _name_after(file)
+    if name in study_files():
+        raise StudyError(f"study {name!r}: there is one already, in {study_files()[name]}")
+    table = source.read(file.parent)
+    if not table.columns.is_unique:
+        raise StudyError(f"{file.name}: expected a name of its own for each column; some repeat")
+    questions = Questions(answers, console)
+    study = _study(table, {"name": name, "source": source}, questions)
+    columns = draft_columns(table, study)
+    show_columns(console, columns)
+    kinds = {c.name: {"kind": c.kind.value} for c in columns if c.kind is not None}
+    n_incomplete = sum(c.n_missing > 0 for c in columns if c.kind is not None)
+    policy = {"missing": questions.missing(n_incomplete), "covariates": kinds}
+    study = StudyFile.model_validate(study.model_dump(exclude_unset=True) | policy)
+    written = (folder or _first_folder()).resolve() / name / "defs.yaml"
+    write_new_file(written, study_file_text(study, columns, n_rows=len(table)))
+    return written
+
+
+def show_columns(console: Console, columns: list[DraftedColumn]) -> None:
+    """Print what each covariate is taken for; names and kinds, no value."""
+    for column in columns:
+        kind = column.kind.value if column.kind else "left out"
+        console.print(
+            f"  {column.name:<30}{kind:<13}{column.remark}", markup=False, highlight=False
+        )
+
+
+def next_steps(file: Path) -> list[str]:
+    """List the commands that come after, for a study file just written."""
+    name, folder = file.parent.name, file.parent.parent
+    steps = [f"hybrid check {name}", f"hybrid run {name} --rows 500", f"hybrid run {name}"]
+    if folder in [known.resolve() for known in user_folders()]:
+        return steps
+    known = os.environ.get(STUDIES_VARIABLE)
+    named = f"{known}{os.pathsep}{folder}" if known else str(folder)
+    return [f"export {STUDIES_VARIABLE}={named}", *steps]
+
+
+def _study(table: pd.DataFrame, named: dict[str, Any], questions: Questions) -> StudyFile:
+    guessed = guess_roles(table)
+    treatment = questions.treatment(guessed)
+    outcome = questions.outcome(guessed, treatment)
+    identifiers = questions.identifiers(guessed, {treatment, outcome})
+    absent = [name for name in (treatment, outcome, *identifiers) if name not in table]
+    if absent:
+        raise StudyError(f"expected columns of the table; it has no {', '.join(absent)}")
+    chance = questions.probability()
+    trial = {"kind": "trial", "probability": chance}
+    return StudyFile.model_validate(
+        {
+            **named,
+            "title": f"Effect of {treatment} on {outcome}",
+            "treatment": treatment,
+            "outcome": outcome,
+            "identifiers": identifiers,
+            "holdout": {"share": 0.2},
+            "design": {"kind": "observational"} if chance is None else trial,
+            "generators": ["cart"],
+            "n_synthetic": max(MIN_SYNTHETIC, len(table)),
+            "random_seed": 1,
+        }
+    )
+
+
+def _name_after(file: Path) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "_", file.stem.lower()).strip("_")[:41]
+    return plain if plain[:1].isalpha() else f"study_{plain}"[:41]
+
+
+def _first_folder() -> Path:
+    return next(iter(user_folders()), DEFAULT_FOLDER)
