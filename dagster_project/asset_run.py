@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from dagster_project.check_log import check_records, provenance
 from dagster_project.code_version import science_version
@@ -25,7 +26,7 @@ from warehouse import (
     UnfinishedParts,
     Warehouse,
     storable_table,
-    table_data_version,
+    data_version,
 )
 
 AssetResult = dg.MaterializeResult[Any]
@@ -122,7 +123,7 @@ class AssetRun:
 
     def remember_source(self, what: str, rows: pd.DataFrame) -> None:
         """Remember the version of rows that came from no asset of the study, such as a donor's."""
-        self.upstream[f"{what} (source)"] = table_data_version(storable_table(rows))
+        self.upstream[f"{what} (source)"] = data_version(storable_table(rows))
 
     def files(self, asset: str) -> dict[str, bytes]:
         """Read the files of an upstream asset, but its picture, and remember their version."""
@@ -232,9 +233,10 @@ class AssetRun:
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, [])
 
-    def record_decision(self, name: str, decision: bytes) -> None:
-        """Log a person's decision about the asset, as an entry of its own: JSON."""
-        self._warehouse.record_document(name, decision, self._provenance(), suffix=".json")
+    def record_decision(self, name: str, decision: BaseModel) -> None:
+        """Log a person's decision about the asset, as an entry of its own."""
+        document = decision.model_dump_json().encode()
+        self._warehouse.record_document(name, document, self._provenance(), suffix=".json")
 
     @property
     def fit(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project import study_commands
+from dagster_project import release_commands, study_commands
 from dagster_project.asset_factory import JobWord
 from dagster_project.instance import prepare_instance
 from dagster_project.paper_tables import (
@@ -153,6 +153,9 @@ def paper_tables(
         data = read_paper_data(folder)
     agree = print_paper_tables(console, recomputed_in_processes(data))
     raise typer.Exit(DONE if agree else FAILED)
+
+
+app.command()(release_commands.approve)
 
 
 @app.command()

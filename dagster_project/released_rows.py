@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from warehouse import storable_table, table_data_version
+from warehouse import data_version, storable_table
 
 CANDIDATE: Final = "release_candidate"
 BUNDLE: Final = "release_bundle"
@@ -39,6 +39,6 @@ def rows_released_before(entries: pd.DataFrame, *, people: str, table: pd.DataFr
         entries["asset"].str.endswith(f"/{CANDIDATE}")
         & (entries["kind"] == "table")
         & is_of_these_people
-        & entries["data_version"].isin(released - {table_data_version(storable_table(table))})
+        & entries["data_version"].isin(released - {data_version(storable_table(table))})
     ]
     return int(candidates.drop_duplicates("data_version")["n_rows"].sum())

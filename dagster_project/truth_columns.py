@@ -17,6 +17,10 @@ TRUTH_COMMENTS = {
     OUTCOME_TREATED: "true mean outcome of the row under treatment",
     CATE: "true effect given the row's covariates",
 }
+RELEASED_TRUTH = {
+    "outcome_control_mean": OUTCOME_CONTROL,
+    "outcome_treated_mean": OUTCOME_TREATED,
+}
 
 
 def with_truth(hybrid: HybridTable, stored: pd.DataFrame) -> pd.DataFrame:
@@ -29,6 +33,12 @@ def with_truth(hybrid: HybridTable, stored: pd.DataFrame) -> pd.DataFrame:
             CATE: hybrid.cate,
         }
     )
+
+
+def released_truth(stored: pd.DataFrame, decimals: int) -> pd.DataFrame:
+    """Give the counterfactual means of stored triplets, named and rounded for a release."""
+    named = {name: stored[column] for name, column in RELEASED_TRUTH.items()}
+    return pd.DataFrame(named).round(decimals) + 0.0  # -0.0 becomes 0.0
 
 
 def exact_effect(stored: pd.DataFrame) -> float:

@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from hybrid_assets.errors import ReleaseError
+from hybrid_assets.gates import GateReport
 from hybrid_assets.gates.settings import Stated
 
 
@@ -48,6 +50,27 @@ class Approval(BaseModel):
                 f"expires_on: expected {self.decided_on} or later; got {self.expires_on}"
             )
         return self
+
+    @property
+    def words(self) -> str:
+        """Say who decided what, and until when."""
+        done = "approved" if self.decision == "approve" else "refused"
+        until = "" if self.expires_on is None else f" until {self.expires_on}"
+        return f"{done} by {self.reviewer} on {self.decided_on}{until}: {self.reason}"
+
+    def require_signable(self, report: GateReport) -> None:
+        """Refuse to approve what cannot leave; a refusal may always be signed.
+
+        Raises
+        ------
+        ReleaseError
+            If a gate is shut and nobody overrides it.
+        """
+        if self.decision == "approve" and not report.is_passed:
+            raise ReleaseError(
+                f"study {self.study!r}, generator {self.generator!r}: expected every gate to be "
+                f"open before an approval; {report.refusal} (--refuse records a refusal)"
+            )
 
     def is_valid_for(self, data_version: str, gates_sha256: str, today: date) -> bool:
         """Whether it lets these bytes leave today."""

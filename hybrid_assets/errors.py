@@ -55,3 +55,7 @@ class NotConverged(EstimationError):
 
 class EvaluationError(HybridAssetsError):
     """Two tables cannot be compared: too few rows, or values that are not comparable."""
+
+
+class ReleaseError(HybridAssetsError):
+    """A release cannot be made or signed."""

@@ -4,7 +4,7 @@ from warehouse.arrow_tables import storable_table
 from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
 from warehouse.checkpoints import CheckpointFile
-from warehouse.data_version import data_version as table_data_version
+from warehouse.data_version import data_version
 from warehouse.errors import (
     CorruptAuditLog,
     CorruptDocument,
@@ -52,9 +52,9 @@ __all__ = [
     "WarehouseBusy",
     "WarehouseError",
     "check_audit",
+    "data_version",
     "latest_entry",
     "read_duckdb_table",
     "storable_table",
-    "table_data_version",
     "trace",
 ]

@@ -58,20 +58,26 @@ def logged_version(
 
 
 def moved_upstream(connection: duckdb.DuckDBPyConnection, asset: str) -> list[str]:
-    """Return the inputs of the latest `asset` that have another version now, sorted."""
+    """Return what `asset` was made from, directly or not, that has another version now, sorted."""
     rows = connection.execute(
         """
-        WITH latest AS (
-            SELECT max(sequence) AS sequence FROM audit.current_versions
-            WHERE asset = ? AND kind = 'table'
+        WITH RECURSIVE made AS (
+            SELECT asset, max(sequence) AS sequence FROM audit.log
+            WHERE kind IN ('table', 'model') GROUP BY asset
+        ), link AS (
+            SELECT made.asset, upstream_asset, upstream_version,
+                   regexp_replace(upstream_asset, ' \\(files\\)$', '') AS origin
+            FROM audit.lineage JOIN made ON made.sequence = lineage.sequence
+        ), reached AS (
+            SELECT ? AS asset
+            UNION SELECT link.origin FROM reached JOIN link ON link.asset = reached.asset
         ), now AS (
             SELECT asset, data_version FROM audit.current_versions WHERE kind = 'table'
             UNION ALL SELECT asset || ' (files)', sha256 FROM audit.current_model
         )
-        SELECT upstream_asset FROM audit.lineage
-        JOIN latest USING (sequence)
-        LEFT JOIN now ON now.asset = upstream_asset
-        WHERE now.data_version IS DISTINCT FROM upstream_version
+        SELECT DISTINCT upstream_asset FROM reached
+        JOIN link ON link.asset = reached.asset
+        JOIN now ON now.asset = upstream_asset AND now.data_version <> upstream_version
         ORDER BY upstream_asset
         """,
         [asset],

@@ -151,9 +151,9 @@ class Warehouse:
         return content
 
     def moved_upstream(self, asset: str) -> list[str]:
-        """Name the inputs of `asset` that have another version now than when it was made.
+        """Name what `asset` was made from, directly or not, that has another version now.
 
-        An input's ``(files)`` are named apart. Empty if `asset` was never made.
+        An asset's ``(files)`` are named apart. Empty if `asset` was never made.
         """
         table_name(asset)
         with read_connection(self._database, self._wait()) as connection:

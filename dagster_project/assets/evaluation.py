@@ -227,7 +227,7 @@ def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | 
 
 
 def _effect_diagnoses(run: AssetRun) -> tuple[dict[str, EffectDiagnosis | None], list[str]]:
-    coins: dict[SyntheticKind, float | None] = {HYBRID: _hybrid_probability(run), FULL: None}
+    coins: dict[SyntheticKind, float | None] = {HYBRID: hybrid_probability(run), FULL: None}
     return effect_diagnoses(run, _synthetic_tables(run, run.schema()), coins)
 
 
@@ -247,7 +247,7 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
     """
     study, schema, settings = run.study, run.schema(), run.study.nuisance_models
     learnt_from = {HYBRID: len(run.part("seed", schema)), FULL: len(run.part("train", schema))}
-    by_design: dict[SyntheticKind, float | None] = {HYBRID: _hybrid_probability(run), FULL: None}
+    by_design: dict[SyntheticKind, float | None] = {HYBRID: hybrid_probability(run), FULL: None}
     rows, left_out = [], []
     for kind, table in _synthetic_tables(run, schema).items():
         rng = study.random_generator(f"{run.asset}/{kind}")
@@ -272,7 +272,8 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
     return pd.concat(rows, ignore_index=True), left_out
 
 
-def _hybrid_probability(run: AssetRun) -> float | None:
+def hybrid_probability(run: AssetRun) -> float | None:
+    """Give the coin that treatment was drawn with in the hybrid table, where it was one."""
     if run.study.assignment == "randomised" and run.study.recipe == "targeted":
         return float(run.table(f"{run.generator}/hybrid_triplets")[PROPENSITY].iloc[0])
     return run.study.known_propensity

@@ -28,8 +28,7 @@ def recipe(found: ReleaseEvidence, settings: Gates) -> Finding:
     """Ask whether the table was made to be released: no override opens this gate."""
     facts = found.facts
     if facts.label:
-        advice = "Set recipe: targeted in the study file and run the study again."
-        return Finding(False, facts.label, advice)
+        return Finding(False, facts.label, "Run the whole study, with recipe: targeted.")
     return Finding(
         facts.generator_kind != "bootstrap",
         f"generator {facts.generator_kind}, {facts.assignment} assignment, calibrated recipe",
@@ -91,15 +90,21 @@ def rare_levels(found: ReleaseEvidence, settings: Gates) -> Finding:
 
 def privacy_verdict(found: ReleaseEvidence, settings: Gates) -> Finding:
     """Ask whether no attack tells of training people what it does not tell of others."""
-    privacy = found.privacy
+    privacy, unseen = found.privacy, ", ".join(found.columns_not_attacked)
     counts = Counter(finding.verdict for finding in privacy.findings)
     words = ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v]) or "no attack made"
     return Finding(
-        privacy.verdict is Verdict.PASS,
+        privacy.verdict is Verdict.PASS and not unseen,
         f"{privacy.verdict.value} under policy {privacy.policy.name}: {words}; "
-        f"{privacy.n_holdout} unseen people",
-        _privacy_advice(privacy),
+        f"{privacy.n_holdout} unseen people" + (f"; not attacked: {unseen}" if unseen else ""),
+        COUNTERFACTUALS if unseen else _privacy_advice(privacy),
     )
+
+
+COUNTERFACTUALS = (
+    "Means without noise tell of people's outcomes what many rows would: leave them out "
+    "(release: include_counterfactuals: false), or have a person answer for them."
+)
 
 
 def _privacy_advice(privacy: PrivacyEvaluation) -> str:
@@ -149,10 +154,9 @@ def calibration_shift(found: ReleaseEvidence, settings: Gates) -> Finding:
 
 def positivity(found: ReleaseEvidence, settings: Gates) -> Finding:
     """Ask whether few people's treatment was all but certain."""
-    share = told_share(found.share_extreme, found.n_people)
     return Finding(
-        found.share_extreme <= settings.max_extreme_share,
-        f"share of people with an extreme propensity {_percent(share)}; limit "
+        found.extreme_share <= settings.max_extreme_share,
+        f"share of people with an extreme propensity {_percent(found.facts.extreme_share)}; limit "
         f"{_percent(settings.max_extreme_share)}",
         "The effect rests on extrapolation there: restrict the study's population, or set pairing "
         "with a donor study.",

@@ -25,12 +25,19 @@ class ReleaseFacts:
         What the study marks its tables with; mostly empty.
     assignment : str
         ``observed`` or ``randomised``.
+    treated_probability : float or None
+        The coin that treatment was drawn with, where it was one.
     n_rows : int
         Of the table.
     n_rows_released_before : int
         In other tables made from the same training people.
+    n_seed : int
+        People whose effect the table keeps.
     n_members, n_holdout : int
         Training people, and people whom nothing was fitted to.
+    extreme_share : float or str
+        Share of the seed with an extreme propensity; in words where it would tell
+        of 1 to 9 people.
     psi_exact : float
         Effect of the table's population by construction.
     seed_estimate, seed_standard_error : float
@@ -42,10 +49,13 @@ class ReleaseFacts:
     generator_kind: str
     label: str
     assignment: str
+    treated_probability: float | None
     n_rows: int
     n_rows_released_before: int
+    n_seed: int
     n_members: int
     n_holdout: int
+    extreme_share: float | str
     psi_exact: float
     seed_estimate: float
     seed_standard_error: float
@@ -72,24 +82,25 @@ class ReleaseEvidence:
     calibration_shift : float or None
         The larger arm's, in the unit of `Gates.max_calibration_shift`; None if
         nothing was calibrated.
-    share_extreme : float
-        Share of the seed's `n_people` with an extreme propensity.
-    n_people : int
+    extreme_share : float
+        That of `ReleaseFacts`, exactly.
     cells_beyond : mapping of str to int
         By continuous column: cells with more digits than it declares, all of
         them where it declares none.
     broken_rules : tuple of str
         Rules on columns, types, ranges and levels that the table breaks.
+    columns_not_attacked : tuple of str
+        Columns that the privacy evaluation did not see.
     """
 
     facts: ReleaseFacts
     privacy: PrivacyEvaluation
     copies: DcrEvaluation
     calibration_shift: float | None
-    share_extreme: float
-    n_people: int
+    extreme_share: float
     cells_beyond: Mapping[str, int]
     broken_rules: tuple[str, ...]
+    columns_not_attacked: tuple[str, ...]
 
 
 def cells_beyond(table: pd.DataFrame, schema: TableSchema) -> dict[str, int]:

@@ -91,6 +91,51 @@ def test_every_table_of_synthetic_rows_has_a_blocking_check() -> None:
             assert spec.key in blocking
 
 
+Links = dict[str, list[str]]
+
+
+def unguarded_origins(links: Links, start: str, guarded: set[str]) -> set[str]:
+    """Name all that `start` is made from, directly or not, without passing a guarded asset."""
+    found: set[str] = set()
+    ahead = list(links.get(start, ()))
+    while ahead:
+        asset = ahead.pop()
+        if asset not in found | guarded:
+            found.add(asset)
+            ahead += links.get(asset, [])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("links", "reached"),
+    [
+        ({"bundle": ["candidate"], "candidate": ["seed"]}, set()),
+        ({"bundle": ["candidate", "scores"], "candidate": ["seed"], "scores": []}, {"scores"}),
+        ({"bundle": ["scores"], "scores": ["seed"], "candidate": ["seed"]}, {"scores", "seed"}),
+        ({"bundle": ["seed"]}, {"seed"}),
+    ],
+)
+def test_a_way_around_the_guard_is_found(links: Links, reached: set[str]) -> None:
+    assert unguarded_origins(links, "bundle", {"candidate"}) == reached
+
+
+def test_every_path_from_people_to_a_release_passes_blocking_privacy_gates() -> None:
+    location = defs()
+    graph = location.resolve_asset_graph()
+    specs = {s.key.to_user_string(): s for s in location.resolve_all_asset_specs()}
+    links = {k: [d.asset_key.to_user_string() for d in s.deps] for k, s in specs.items()}
+    guarded = {
+        check.asset_key.to_user_string()
+        for check in graph.asset_check_keys
+        if check.name == "gate_privacy_verdict" and graph.get(check).blocking
+    }
+    assert "paper_trial/cart/release_candidate" in guarded
+    people = {name for name, spec in specs.items() if spec.tags["privacy"] == "confidential"}
+    for name, spec in specs.items():
+        if spec.tags["privacy"] == "release":
+            assert people.isdisjoint(unguarded_origins(links, name, guarded)), name
+
+
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """Copy what `dg` needs of the project, so that it can be written to."""

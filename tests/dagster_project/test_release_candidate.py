@@ -1,17 +1,31 @@
-"""What would leave, and the gates before it, as Dagster runs and shows them."""
+"""What would leave, the gates before it, and who signs for it, as Dagster and the terminal show."""
 
 import json
+import shutil
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from dagster_project.approvals import read_approval, read_candidate
+from dagster_project.command_line import app
 from dagster_project.factory import study_definitions
-from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
+from dagster_project.resources import (
+    HOME_VARIABLE,
+    ComputeDevice,
+    RefusingIOManager,
+    StorageResource,
+)
 from dagster_project.study_file import StudyFile
-from hybrid_assets.gates import GATE_MEANINGS, GATE_REPORT, GateReport
-from warehouse import ModelStore, Warehouse
+from dagster_project.study_folders import STUDIES_VARIABLE
+from hybrid_assets.gates import GATE_MEANINGS, GateReport
+from tests.dagster_project.conftest import SMALL_STUDY
+from warehouse import CorruptDocument, Provenance, Warehouse
 
 OVERRIDE = {
     "gate": "privacy_verdict",
@@ -19,26 +33,33 @@ OVERRIDE = {
     "person": "Ada Lovelace",
     "reason": "a test | with <b>marks</b>",
 }
+OVERRIDDEN = {"gates": {"overrides": [OVERRIDE]}}
+NOT_NEEDED = ("fidelity_evaluation", "effect_estimates", "study_report", "generator_comparison")
 
 
 class Project:
-    """A small study in a home of its own, materialized asset by asset."""
+    """A small study whose state lies in a folder of its own."""
 
-    def __init__(self, folder: Path, settings: dict[str, object]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.settings = settings
+        self.storage = StorageResource(home=str(folder / "home"))
         self.warehouse = Warehouse(folder / "home", "small")
 
     def materialize(self, job: str, **changes: object) -> dg.ExecuteInProcessResult:
-        study = StudyFile.model_validate(self.settings | changes)
+        study = StudyFile.model_validate(SMALL_STUDY | changes)
         definitions = study_definitions(study, self.folder)
-        chosen = dg.AssetSelection.tag("job", job) - dg.AssetSelection.assets(*NOT_NEEDED)
+        left_out = [
+            key
+            for asset in definitions.assets or ()
+            for key in asset.keys
+            if key.path[-1] in (*NOT_NEEDED, "ate_estimates", "release_bundle")
+        ]
         return dg.materialize(
-            [*definitions.assets, *definitions.asset_checks],
-            selection=chosen,
+            [*(definitions.assets or ()), *(definitions.asset_checks or ())],
+            selection=dg.AssetSelection.tag("job", job) - dg.AssetSelection.assets(*left_out),
             instance=dg.DagsterInstance.ephemeral(),
             resources={
-                "storage": StorageResource(home=str(self.folder / "home")),
+                "storage": self.storage,
                 "compute": ComputeDevice(device="cpu"),
                 "io_manager": RefusingIOManager(),
             },
@@ -46,35 +67,44 @@ class Project:
         )
 
     def report(self, generator: str) -> GateReport:
-        model = self.warehouse.model(f"{generator}/release_candidate")
-        folder = ModelStore(self.folder / "home").open(model)
-        return GATE_REPORT.validate_json((folder / "gates.json").read_bytes())
-
-
-NOT_NEEDED = [
-    dg.AssetKey(["small", *name.split("/")])
-    for name in (
-        "study_report",
-        "generator_comparison",
-        "ate_estimates",
-        *(f"{g}/{t}" for g in ("cart", "bootstrap") for t in ("fidelity_evaluation",)),
-        *(f"{g}/{t}" for g in ("cart", "bootstrap") for t in ("effect_estimates",)),
-    )
-]
+        candidate = read_candidate(self.storage, "small", generator)
+        assert candidate is not None
+        return candidate.report
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    from tests.dagster_project.conftest import SMALL_STUDY
-
-    made = Project(tmp_path_factory.mktemp("project"), SMALL_STUDY)
+    made = Project(tmp_path_factory.mktemp("project"))
     assert made.materialize("refresh").success
     return made
 
 
 @pytest.fixture(scope="module")
 def released(project: Project) -> dg.ExecuteInProcessResult:
-    return project.materialize("release", gates={"overrides": [OVERRIDE]})
+    return project.materialize("release", **OVERRIDDEN)
+
+
+@pytest.fixture
+def copied(project: Project, released: dg.ExecuteInProcessResult, tmp_path: Path) -> Project:
+    """Give the project with its candidates, to be changed."""
+    shutil.copytree(project.folder / "home", tmp_path / "home")
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def hybrid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Give the command, in the home of `copied`; it returns its code and what it printed."""
+    study = {"type": "dagster_project.component.StudyComponent", "attributes": SMALL_STUDY}
+    (tmp_path / "studies" / "small").mkdir(parents=True)
+    (tmp_path / "studies" / "small" / "defs.yaml").write_text(yaml.safe_dump(study))
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv(STUDIES_VARIABLE, str(tmp_path / "studies"))
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, arguments)
+        return done.exit_code, done.output
+
+    return run
 
 
 def outcomes(result: dg.ExecuteInProcessResult, generator: str) -> dict[str, dg.AssetCheckResult]:
@@ -130,3 +160,148 @@ def test_the_candidate_is_the_hybrid_table_at_its_declared_digits(
     facts = project.report("cart").facts
     assert (facts.n_rows, facts.n_members, facts.n_rows_released_before) == (400, 240, 0)
     assert facts.psi_exact == pytest.approx(facts.seed_estimate, abs=1e-9)
+
+
+def test_counterfactual_means_leave_only_if_asked_for_and_a_person_answers(
+    copied: Project,
+) -> None:
+    settings = {"release": {"include_counterfactuals": True}}
+    assert not copied.materialize("release", **settings).success
+    made = copied.warehouse.read_table("cart/release_candidate")
+    assert list(made.columns[-2:]) == ["outcome_control_mean", "outcome_treated_mean"]
+    effect = (made["outcome_treated_mean"] - made["outcome_control_mean"]).mean()
+    assert effect == pytest.approx(copied.report("cart").facts.psi_exact, abs=1e-4)
+    (shut,) = copied.report("cart").shut
+    assert shut.evidence.endswith("not attacked: outcome_control_mean, outcome_treated_mean")
+    copied.materialize("release", **OVERRIDDEN, **settings)
+    assert copied.report("cart").is_passed
+
+
+def refusal(result: dg.ExecuteInProcessResult) -> str:
+    failures = [e for e in result.all_events if e.event_type is dg.DagsterEventType.STEP_FAILURE]
+    data = failures[0].step_failure_data.user_failure_data
+    assert data is not None
+    return str(data.description)
+
+
+def test_evidence_about_earlier_rows_is_refused(copied: Project) -> None:
+    rows = copied.warehouse.read_table("splits")
+    copied.warehouse.record_table("splits", rows.iloc[:-1], PROVENANCE)
+    said = refusal(copied.materialize("release", **OVERRIDDEN))
+    assert "to be made from the present splits; got earlier versions: run hybrid run small" in said
+    candidate = read_candidate(copied.storage, "small", "cart")
+    assert candidate is not None
+    assert candidate.moved == ("splits",)
+
+
+def test_released_rows_of_the_same_people_share_one_budget(copied: Project) -> None:
+    version = copied.warehouse.table_version("cart/release_candidate").data_version
+    made_from = Provenance(**{**vars(PROVENANCE), "upstream": {"cart/release_candidate": version}})
+    copied.warehouse.record_document("cart/release_bundle", b"a release", made_from)
+    copied.warehouse.record_document("cart/release_bundle", b"the same again", made_from)
+    tight = {"gates": {"overrides": [OVERRIDE], "row_budget": 2}}
+    copied.materialize("release", **tight)
+    assert copied.report("cart").facts.n_rows_released_before == 0
+    assert copied.report("cart").is_passed
+    assert copied.report("bootstrap").facts.n_rows_released_before == 400
+    (shut,) = (gate for gate in copied.report("bootstrap").shut if gate.name == "row_budget")
+    assert shut.evidence.startswith("400 rows and 400 released before; budget 480, 2 for each")
+
+
+SIGN = ("--reviewer", "Grace Hopper", "--reason", "read it all")
+
+
+def test_an_approval_is_bound_to_the_bytes_and_survives_the_same_bytes(
+    copied: Project, hybrid: Callable[..., tuple[int, str]]
+) -> None:
+    code, said = hybrid("approve", "small", "--generator", "cart", *SIGN, "--expires", "2999-12-31")
+    assert code == 0, said
+    for told in ("! privacy_verdict", "Ada Lovelace", "rows             400; 0 released before"):
+        assert told in said
+    assert "approved by Grace Hopper on" in said
+    assert "until 2999-12-31: read it all; logged." in said
+
+    def objection() -> str:
+        candidate = read_candidate(copied.storage, "small", "cart")
+        approval = read_approval(copied.warehouse, "cart")
+        assert candidate is not None
+        assert approval is not None
+        today = date(2999, 12, 31)
+        return approval.objection(candidate.data_version, candidate.gates_sha256, today)
+
+    assert objection() == ""
+    copied.materialize("release", **OVERRIDDEN)
+    assert objection() == ""
+    copied.materialize("release", gates={"overrides": [OVERRIDE | {"person": "Somebody"}]})
+    assert objection() == "Grace Hopper decided on other rows, or on other evidence; decide again"
+    entries = copied.warehouse.audit_entries()
+    logged = entries[entries["asset"] == "cart/approval"]
+    assert json.loads(logged["upstream"].item())["cart/release_candidate"]
+    assert copied.warehouse.check_audit_log() == len(entries)
+
+
+def test_a_refusal_can_be_signed_with_shut_gates_and_an_approval_cannot(
+    copied: Project, hybrid: Callable[..., tuple[int, str]]
+) -> None:
+    asked = ("approve", "small", "--generator", "bootstrap", *SIGN)
+    code, said = hybrid(*asked)
+    assert code == 2
+    assert "expected every gate to be open before an approval; recipe is shut: generator" in said
+    assert read_approval(copied.warehouse, "bootstrap") is None
+    code, said = hybrid(*asked, "--refuse")
+    assert code == 0, said
+    assert "refused by Grace Hopper on" in said
+    approval = read_approval(copied.warehouse, "bootstrap")
+    assert approval is not None
+    assert approval.decision == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("smal", "--generator", "cart"), "unknown study smal; known: "),
+        (("small", "--generator", "gan"), "unknown generator 'gan'; known: bootstrap, cart"),
+        (("small", "--generator", "cart", "--expires", "2020-01-01"), "--expires: expected 20"),
+        (("small", "--generator", "cart", "--reviewer", " "), "reviewer: String should have"),
+    ],
+)
+def test_a_decision_that_means_nothing_is_refused(
+    copied: Project,
+    hybrid: Callable[..., tuple[int, str]],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    code, said = hybrid("approve", *SIGN, *arguments)
+    assert code == 2
+    assert message in said
+    assert read_approval(copied.warehouse, "cart") is None
+
+
+def test_nothing_is_signed_before_there_is_a_candidate(
+    hybrid: Callable[..., tuple[int, str]],
+) -> None:
+    code, said = hybrid("approve", "small", "--generator", "cart", *SIGN)
+    assert code == 2
+    assert "no release candidate of 'cart' yet; make it: hybrid release small" in said
+
+
+def test_an_approval_that_was_edited_is_noticed(
+    copied: Project, hybrid: Callable[..., tuple[int, str]]
+) -> None:
+    hybrid("approve", "small", "--generator", "cart", *SIGN, "--refuse")
+    file = copied.folder / "home" / "reports" / "small" / "cart__approval.json"
+    file.write_text(file.read_text().replace("refuse", "approve"))
+    with pytest.raises(CorruptDocument, match="cart__approval.json is not what was logged"):
+        read_approval(copied.warehouse, "cart")
+
+
+PROVENANCE = Provenance(
+    run_id="by hand",
+    code_version="0",
+    study_hash="0",
+    random_seed=0,
+    upstream={},
+    seconds=0.0,
+    user="tester",
+    started_at="2026-01-01T00:00:00+00:00",
+)

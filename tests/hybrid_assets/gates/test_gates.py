@@ -21,6 +21,7 @@ from hybrid_assets.privacy.evaluate import PrivacyEvaluation
 from hybrid_assets.privacy.measure import Attack, Measure
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.verdict import ADVICE, Finding, Verdict
+from hybrid_assets.small_cells import told_share
 
 QUANTILES = DistanceQuantiles(0.1, 0.2, 0.3, 0.4, 0.5)
 COPIES = DcrEvaluation(
@@ -39,10 +40,13 @@ FACTS = ReleaseFacts(
     generator_kind="cart",
     label="",
     assignment="randomised",
+    treated_probability=0.5,
     n_rows=10_000,
     n_rows_released_before=0,
+    n_seed=1000,
     n_members=1000,
     n_holdout=1000,
+    extreme_share=0.0,
     psi_exact=0.4,
     seed_estimate=0.4,
     seed_standard_error=0.02,
@@ -65,11 +69,17 @@ EVIDENCE = ReleaseEvidence(
     privacy=evaluation(Verdict.PASS, finding(Attack.RARE_LEVELS, "site", 0.0, Verdict.PASS)),
     copies=COPIES,
     calibration_shift=0.1,
-    share_extreme=0.0,
-    n_people=1000,
+    extreme_share=0.0,
     cells_beyond={"age": 0},
     broken_rules=(),
+    columns_not_attacked=(),
 )
+
+
+def extreme(exactly: float, told: float | str) -> ReleaseEvidence:
+    return replace(EVIDENCE, extreme_share=exactly, facts=replace(FACTS, extreme_share=told))
+
+
 RARE = finding(Attack.RARE_LEVELS, "site", 2.0, Verdict.REVIEW)
 LEAK = finding(Attack.SPIKES, "W", 9.0, Verdict.FAIL)
 SPOILED: dict[str, ReleaseEvidence] = {
@@ -82,7 +92,7 @@ SPOILED: dict[str, ReleaseEvidence] = {
     "row_budget": replace(EVIDENCE, facts=replace(FACTS, n_rows_released_before=40_001)),
     "effect_kept": replace(EVIDENCE, facts=replace(FACTS, psi_exact=0.403)),
     "calibration_shift": replace(EVIDENCE, calibration_shift=0.16),
-    "positivity": replace(EVIDENCE, share_extreme=0.02),
+    "positivity": extreme(0.02, 0.02),
 }
 TOLD = {
     "recipe": "generator bootstrap",
@@ -150,9 +160,15 @@ def test_only_a_pass_opens_the_privacy_gate(verdict: Verdict) -> None:
     assert shut.advice.startswith("holdout: Set 500 people aside or more.")
 
 
+def test_columns_that_nobody_attacked_shut_the_privacy_gate() -> None:
+    wider = replace(EVIDENCE, columns_not_attacked=("outcome_treated_mean",))
+    (shut,) = gates(wider).shut
+    assert shut.evidence.endswith("; not attacked: outcome_treated_mean")
+    assert "include_counterfactuals: false" in shut.advice
+
+
 def test_nothing_is_told_of_a_few_people() -> None:
-    few = replace(EVIDENCE, share_extreme=0.012, n_people=500)
-    (shut,) = gates(few).shut
+    (shut,) = gates(extreme(0.012, told_share(0.012, 500))).shut
     assert "propensity < 10/500; limit" in shut.evidence
     unlucky = replace(COPIES, n_holdout_copies_in_train=9)
     (copies,) = (

@@ -1,0 +1,106 @@
+"""Commands before and after a release: a reviewer's decision."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from dagster_project.approvals import Candidate, read_candidate, record_approval
+from dagster_project.refusals import console, refusals
+from dagster_project.resources import StorageResource
+from dagster_project.study_file import StudyFile
+from dagster_project.study_folders import find_study
+from hybrid_assets.approval import Approval
+from hybrid_assets.errors import ReleaseError, StudyError
+
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study that has been run.")]
+GeneratorOption = Annotated[str, typer.Option(help="Whose table.")]
+
+
+def approve(
+    study: StudyArgument,
+    generator: GeneratorOption,
+    reviewer: Annotated[str, typer.Option(help="Who decides.")],
+    reason: Annotated[str, typer.Option(help="Why; printed on the release.")],
+    refuse: Annotated[bool, typer.Option("--refuse", help="Refuse the table instead.")] = False,
+    expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day it holds.")
+    ] = None,
+) -> None:
+    """Approve a generator's release candidate, or refuse it, as a named reviewer.
+
+    Prints what is signed: every gate, the privacy verdict, the effect, the rows. The decision is
+    bound to these bytes and to this evidence: other rows, or other gates, need another.
+
+    Example: hybrid approve nhefs --generator cart --reviewer "Grace Hopper" --reason "read it all"
+    """
+    with refusals():
+        stated, _ = find_study(study)
+        candidate = _candidate(stated, generator)
+        _print_candidate(candidate)
+        approval = Approval(
+            study=study,
+            generator=generator,
+            reviewer=reviewer,
+            decision="refuse" if refuse else "approve",
+            reason=reason,
+            decided_on=_today(),
+            expires_on=_last_day(expires),
+            data_version=candidate.data_version,
+            gates_sha256=candidate.gates_sha256,
+        )
+        approval.require_signable(candidate.report)
+        record_approval(StorageResource(), stated, approval)
+    console.print(f"{approval.words}; logged.", highlight=False, markup=False, soft_wrap=True)
+
+
+def _candidate(study: StudyFile, generator: str) -> Candidate:
+    if generator not in study.generators:
+        known = ", ".join(study.generators)
+        raise StudyError(f"study {study.name!r}: unknown generator {generator!r}; known: {known}")
+    candidate = read_candidate(StorageResource(), study.name, generator)
+    make = f"hybrid release {study.name} --generator {generator}"
+    if candidate is None:
+        raise ReleaseError(
+            f"study {study.name!r}: no release candidate of {generator!r} yet; make it: {make}"
+        )
+    if candidate.moved:
+        raise ReleaseError(
+            f"study {study.name!r}: the release candidate of {generator!r} was made from earlier "
+            f"versions of {', '.join(candidate.moved)}; make it again: {make}"
+        )
+    return candidate
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _last_day(expires: datetime | None) -> date | None:
+    if expires is not None and expires.date() < _today():
+        raise ReleaseError(f"--expires: expected {_today()} or later; got {expires.date()}")
+    return None if expires is None else expires.date()
+
+
+def _print_candidate(candidate: Candidate) -> None:
+    """Print what is about to be signed."""
+    report, facts = candidate.report, candidate.report.facts
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title=f"{report.study}: {candidate.asset}")
+    for name in ("gate", "evidence", "what to do", "override"):
+        table.add_column(name)
+    for gate in report.gates:
+        shown = (f"{gate.verdict.symbol} {gate.name}", gate.evidence, gate.advice)
+        table.add_row(*(escape(cell) for cell in (*shown, gate.override_words)))
+    console.print(table)
+    for line in (
+        f"rows             {facts.n_rows:,}; {facts.n_rows_released_before:,} released before",
+        f"effect           {facts.psi_exact:.6g} by construction; seed's TMLE "
+        f"{facts.seed_estimate:.6g} (SE {facts.seed_standard_error:.3g})",
+        f"privacy verdict  {facts.privacy_verdict} under policy {facts.privacy_policy}",
+        f"table            {candidate.data_version}",
+        f"gates.json       {candidate.gates_sha256}",
+    ):
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)

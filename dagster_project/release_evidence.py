@@ -1,0 +1,88 @@
+"""What the gates of a release candidate are decided on, read from the study's evaluations."""
+
+import pandas as pd
+
+from dagster_project.asset_run import AssetRun
+from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_probability
+from dagster_project.assets.generation import CALIBRATION, CALIBRATION_FILE
+from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
+from dagster_project.privacy_results import EVALUATIONS
+from dagster_project.released_rows import rows_released_before
+from dagster_project.suites import broken_rules
+from dagster_project.truth_columns import exact_effect
+from hybrid_assets.effects import seed_tmle
+from hybrid_assets.errors import EvaluationError
+from hybrid_assets.gates import ReleaseEvidence, ReleaseFacts, cells_beyond
+from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.schema import TableSchema
+from hybrid_assets.small_cells import told_share
+
+
+def require_current(run: AssetRun, *assets: str) -> None:
+    """Refuse evidence that was not made from the tables and models as they are now.
+
+    Raises
+    ------
+    EvaluationError
+        Naming what has another version.
+    """
+    moved = sorted({origin for asset in assets for origin in run.warehouse.moved_upstream(asset)})
+    if moved:
+        raise EvaluationError(
+            f"study {run.study.name!r}: expected {', '.join(assets)} to be made from the present "
+            f"{', '.join(moved)}; got earlier versions: run hybrid run {run.study.name} again"
+        )
+
+
+def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) -> ReleaseEvidence:
+    """Gather what is known about a generator's table that may leave.
+
+    Parameters
+    ----------
+    run : AssetRun
+        Of the candidate.
+    table : DataFrame
+        As it would leave; columns that are not of `schema` were not attacked.
+    schema : TableSchema
+        Of the study's tables.
+    """
+    evaluations = run.files(f"{run.generator}/privacy_evaluation")
+    privacy = EVALUATIONS.validate_json(evaluations["privacy.json"])
+    overlap = OVERLAP_SHARE.validate_json(run.files("positivity_evaluation")[OVERLAP_FILE])
+    shift = run.files(f"{run.generator}/hybrid_triplets")[CALIBRATION_FILE]
+    return ReleaseEvidence(
+        facts=_facts(run, table, privacy, told_share(*overlap)),
+        privacy=privacy,
+        copies=DCR_EVALUATIONS.validate_json(evaluations["distances.json"])[HYBRID_W],
+        calibration_shift=CALIBRATION.validate_json(shift),
+        extreme_share=overlap[0],
+        cells_beyond=cells_beyond(table, schema),
+        broken_rules=broken_rules(table[schema.names], schema, run.study.n_synthetic),
+        columns_not_attacked=tuple(name for name in table.columns if name not in schema.names),
+    )
+
+
+def _facts(
+    run: AssetRun, table: pd.DataFrame, privacy: PrivacyEvaluation, extreme_share: float | str
+) -> ReleaseFacts:
+    generator, study = run.generator, run.study
+    target = seed_tmle(run.table("seed_estimates"))
+    return ReleaseFacts(
+        generator_kind=study.generators[generator].kind,
+        label=study.label,
+        assignment=study.assignment,
+        treated_probability=hybrid_probability(run),
+        n_rows=len(table),
+        n_rows_released_before=rows_released_before(
+            run.warehouse.audit_entries(), people=run.version("splits"), table=table
+        ),
+        n_seed=int(target["n_rows"]),
+        n_members=privacy.n_members,
+        n_holdout=privacy.n_holdout,
+        extreme_share=extreme_share,
+        psi_exact=exact_effect(run.table(f"{generator}/hybrid_triplets")),
+        seed_estimate=float(target["estimate"]),
+        seed_standard_error=float(target["standard_error"]),
+        privacy_verdict=privacy.verdict.value,
+        privacy_policy=privacy.policy.name,
+    )
