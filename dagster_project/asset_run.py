@@ -25,8 +25,8 @@ from warehouse import (
     Provenance,
     UnfinishedParts,
     Warehouse,
-    storable_table,
     data_version,
+    storable_table,
 )
 
 AssetResult = dg.MaterializeResult[Any]

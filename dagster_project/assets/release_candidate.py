@@ -15,7 +15,7 @@ from dagster_project.gate_results import (
     gate_checks,
     gate_metadata,
 )
-from dagster_project.privacy_results import EVALUATIONS
+from dagster_project.privacy_results import EVALUATION_FILE, EVALUATIONS
 from dagster_project.release_evidence import release_evidence, require_current
 from dagster_project.truth_columns import released_truth
 from hybrid_assets.effects import seed_tmle
@@ -23,7 +23,6 @@ from hybrid_assets.gates import GATE_REPORT, evaluate_gates
 from hybrid_assets.schema import TableSchema
 
 SCHEMA_FILE: Final = "schema.json"
-PRIVACY_FILE: Final = "privacy.json"
 SEED_FILE: Final = "seed_tmle.json"
 MEAN_DECIMALS: Final = 3
 
@@ -62,7 +61,7 @@ def release_candidate_assets(make: AssetFactory, generator: str) -> list[dg.Asse
             files={
                 GATE_FILE: GATE_REPORT.dump_json(report, indent=1),
                 SCHEMA_FILE: schema.model_dump_json().encode(),
-                PRIVACY_FILE: EVALUATIONS.dump_json(found.privacy),
+                EVALUATION_FILE: EVALUATIONS.dump_json(found.privacy),
                 SEED_FILE: seed_tmle(run.table("seed_estimates")).to_json().encode(),
             },
             comments=comments_of(schema),

@@ -109,9 +109,7 @@ COUNTERFACTUALS = (
 
 def _privacy_advice(privacy: PrivacyEvaluation) -> str:
     """Repeat the advice on the worst findings, once for each attack; the first three."""
-    said = {}
-    if privacy.n_holdout < privacy.policy.min_holdout:
-        said["holdout"] = f"Set {privacy.policy.min_holdout} people aside or more."
+    said = {"holdout": privacy.too_few_people} if privacy.too_few_people else {}
     worst = [f for f in privacy.findings if f.verdict is privacy.verdict]
     said |= {f.measure.attack.value: f.advice for f in worst if f.advice}
     first = [f"{word}: {advice}" for word, advice in list(said.items())[:3]]

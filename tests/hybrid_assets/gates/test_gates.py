@@ -157,7 +157,7 @@ def test_only_a_pass_opens_the_privacy_gate(verdict: Verdict) -> None:
     few = evaluation(verdict, n_holdout=499)
     (shut,) = gates(replace(EVIDENCE, privacy=few)).shut
     assert shut.evidence == f"{verdict.value} under policy 1: no attack made; 499 unseen people"
-    assert shut.advice.startswith("holdout: Set 500 people aside or more.")
+    assert shut.advice.startswith("holdout: 499 people were set aside and a PASS needs 500")
 
 
 def test_columns_that_nobody_attacked_shut_the_privacy_gate() -> None:
