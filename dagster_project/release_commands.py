@@ -1,5 +1,7 @@
 """Commands before and after a release: a reviewer's decision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -9,19 +11,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.approvals import Candidate, read_candidate, record_approval
-from dagster_project.refusals import console, refusals
+from dagster_project.refusals import FAILED, console, refusals, say
 from dagster_project.resources import StorageResource
+from dagster_project.study_commands import StudyName
 from dagster_project.study_file import StudyFile
 from dagster_project.study_folders import find_study
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import ReleaseError, StudyError
 
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study that has been run.")]
 GeneratorOption = Annotated[str, typer.Option(help="Whose table.")]
 
 
 def approve(
-    study: StudyArgument,
+    study: StudyName,
     generator: GeneratorOption,
     reviewer: Annotated[str, typer.Option(help="Who decides.")],
     reason: Annotated[str, typer.Option(help="Why; printed on the release.")],
@@ -37,7 +39,7 @@ def approve(
 
     Example: hybrid approve nhefs --generator cart --reviewer "Grace Hopper" --reason "read it all"
     """
-    with refusals():
+    with refusals(), _failures():
         stated, _ = find_study(study)
         candidate = _candidate(stated, generator)
         _print_candidate(candidate)
@@ -55,6 +57,16 @@ def approve(
         approval.require_signable(candidate.report)
         record_approval(StorageResource(), stated, approval)
     console.print(f"{approval.words}; logged.", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Say what cannot be signed, and exit with 1: what was asked is understood."""
+    try:
+        yield
+    except ReleaseError as error:
+        say(str(error))
+        raise typer.Exit(FAILED) from None
 
 
 def _candidate(study: StudyFile, generator: str) -> Candidate:
