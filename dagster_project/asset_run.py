@@ -193,7 +193,7 @@ class AssetRun:
         version = self._warehouse.record_table(
             self.asset,
             content,
-            self._provenance(),
+            self.origin(),
             column_comments=comments,
             model=model,
             label=self.study.label,
@@ -218,7 +218,7 @@ class AssetRun:
         """Write the asset's model files and describe them."""
         drawn = self._labelled(drawn)
         model = self._saved(files, drawn)
-        self._warehouse.record_model(self.asset, model, self._provenance())
+        self._warehouse.record_model(self.asset, model, self.origin())
         described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
         metadata = {**described, **shown(drawn), **(metadata or {})}
         return self._result(model.sha256, metadata, list(checks))
@@ -228,7 +228,7 @@ class AssetRun:
     ) -> AssetResult:
         """Write the asset's page and describe it."""
         page = content.encode()
-        path = self._warehouse.record_document(self.asset, page, self._provenance())
+        path = self._warehouse.record_document(self.asset, page, self.origin())
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, [])
@@ -236,7 +236,7 @@ class AssetRun:
     def record_decision(self, name: str, decision: BaseModel) -> None:
         """Log a person's decision about the asset, as an entry of its own."""
         document = decision.model_dump_json().encode()
-        self._warehouse.record_document(name, document, self._provenance(), suffix=".json")
+        self._warehouse.record_document(name, document, self.origin(), suffix=".json")
 
     @property
     def fit(self) -> dict[str, str]:
@@ -256,7 +256,8 @@ class AssetRun:
         kept = {**files, **({PICTURE: drawn} if drawn is not None else {})}
         return self._models.save(lambda folder: write_files(folder, kept))
 
-    def _provenance(self) -> Provenance:
+    def origin(self) -> Provenance:
+        """Say where a result comes from that is made of what was read so far."""
         run_id = self.context.run.run_id
         return provenance(self.study, run_id, self.upstream, seconds=self._seconds)
 
@@ -270,7 +271,7 @@ class AssetRun:
         records = check_records(
             self.asset, version, checks, self.context.assets_def.check_specs if checks else ()
         )
-        self.audit_trail.record_checks(self.asset, records, self._provenance())
+        self.audit_trail.record_checks(self.asset, records, self.origin())
         common: dict[str, Any] = {
             "seconds": round(self._seconds, 3),
             "device": "cpu",

@@ -11,6 +11,7 @@ import typer
 
 from dagster_project import release_commands, study_commands
 from dagster_project.asset_factory import JobWord
+from dagster_project.audit_commands import audit
 from dagster_project.instance import prepare_instance
 from dagster_project.paper_tables import (
     print_paper_tables,
@@ -156,6 +157,7 @@ def paper_tables(
 
 
 app.command()(release_commands.approve)
+app.command()(audit)
 
 
 @app.command()

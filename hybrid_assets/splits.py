@@ -35,10 +35,16 @@ class Splits:
     schema: TableSchema
 
 
-def split_seed(
+def split_seed(rows: pd.DataFrame, schema: TableSchema, is_holdout: np.ndarray) -> Splits:
+    """Complete training and holdout rows; `is_holdout` is of shape (n,), from `draw_holdout`."""
+    wanted = rows[schema.names]
+    return complete(wanted.loc[~is_holdout], wanted.loc[is_holdout], schema)
+
+
+def draw_holdout(
     rows: pd.DataFrame, schema: TableSchema, *, share: float, rng: np.random.Generator
-) -> Splits:
-    """Set a share of the rows aside, at random within each arm.
+) -> np.ndarray:
+    """Choose a share of the rows, at random within each arm.
 
     A binary outcome is stratified too, within the arm's number of holdout
     rows: its rarer value gives its rounded share (none if there are too few,
@@ -54,6 +60,11 @@ def split_seed(
         In (0, 1).
     rng : Generator
         Draws the holdout.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        True for the holdout.
 
     Raises
     ------
@@ -79,8 +90,7 @@ def split_seed(
         n_rare = round(share * len(rare))
         for stratum, size in ((rare, n_rare), (others, n_holdout - n_rare)):
             holdout[rng.choice(stratum, size=size, replace=False)] = True
-    wanted = rows[schema.names]
-    return complete(wanted.loc[~holdout], wanted.loc[holdout], schema)
+    return holdout
 
 
 def complete(train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) -> Splits:
@@ -138,7 +148,7 @@ def conform_holdout(
 ) -> pd.DataFrame:
     """Give rows from another source the seed's columns, policies and dtypes.
 
-    Ranges may differ from the seed's; levels may not.
+    Ranges may differ from the seed's; levels may not. Identifiers that `rows` has stay beside.
 
     Parameters
     ----------
@@ -167,9 +177,9 @@ def conform_holdout(
     settings = study.covariates or {}
     covariates = {n: settings.get(n, CovariateSettings()) for n in schema.covariate_names}
     kept = apply_policies(rows, covariates, study)
-    return pd.DataFrame(
-        {c.name: _conformed(kept[c.name], c, schema, table) for c in schema.columns}
-    )
+    identifiers = {name: kept[name] for name in study.identifiers if name in kept.columns}
+    conformed = {c.name: _conformed(kept[c.name], c, schema, table) for c in schema.columns}
+    return pd.DataFrame({**identifiers, **conformed})
 
 
 def _conformed(

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
@@ -11,16 +12,19 @@ from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from dagster_project.study_file import StudyFile
+from dagster_project.subjects import identified_by, split_of
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
 from hybrid_assets.splits import (
     Splits,
     complete,
     conform_holdout,
+    draw_holdout,
     require_new_identifiers,
     require_new_rows,
     split_seed,
 )
+from warehouse import KeyedHash, storable_table, table_data_version
 
 
 def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
@@ -59,10 +63,13 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         if unseen is not None:
             run.remember_source("holdout", schema.stored(unseen))
         parts = study_splits(run.study, rows, schema, unseen)
+        people = _people(run.study, rows, schema, unseen)
         both = pd.concat([parts.train, parts.holdout], ignore_index=True)
         label = ["train"] * len(parts.train) + ["holdout"] * len(parts.holdout)
+        table = parts.schema.stored(both).assign(__split=label)
+        _keep_digests(run, people, schema, table_data_version(storable_table(table)))
         return run.record_table(
-            parts.schema.stored(both).assign(__split=label),
+            table,
             files={"schema.json": parts.schema.model_dump_json().encode()},
             comments=comments_of(parts.schema),
             metadata={
@@ -105,7 +112,10 @@ def read_seed(study: StudyFile, folder: Path) -> SeedTable:
 def own_holdout(
     study: StudyFile, folder: Path, rows: pd.DataFrame, schema: TableSchema
 ) -> pd.DataFrame | None:
-    """Read the holdout's own source, where it has one; raises as `read_seed` does."""
+    """Read the holdout's own source, where it has one, with the identifiers that it has.
+
+    Raises as `read_seed` does.
+    """
     if study.holdout.source is None:
         return None
     unseen = study.holdout.source.read(folder)
@@ -121,8 +131,34 @@ def study_splits(
     """Split the seed's rows, or complete them and the holdout's own."""
     if unseen is not None:
         return complete(rows[schema.names], unseen, schema)
+    return split_seed(rows, schema, _is_holdout(study, rows, schema))
+
+
+def _is_holdout(study: StudyFile, rows: pd.DataFrame, schema: TableSchema) -> np.ndarray:
     share, rng = study.holdout.chosen_share, study.random_generator("splits")
-    return split_seed(rows, schema, share=share, rng=rng)
+    return draw_holdout(rows, schema, share=share, rng=rng)
+
+
+def _people(
+    study: StudyFile, rows: pd.DataFrame, schema: TableSchema, unseen: pd.DataFrame | None
+) -> dict[str, pd.DataFrame]:
+    """Give the rows of both parts with their identifiers."""
+    if unseen is not None:
+        return {"train": rows, "holdout": unseen}
+    is_holdout = _is_holdout(study, rows, schema)
+    return {"train": rows[~is_holdout], "holdout": rows[is_holdout]}
+
+
+def _keep_digests(
+    run: AssetRun, people: dict[str, pd.DataFrame], schema: TableSchema, splits_version: str
+) -> None:
+    """Seal who is in which part before the table is there: no split is without its people."""
+    columns = identified_by(run.study, schema, people["train"])
+    keyed, seed_version = KeyedHash(run.storage.path), run.upstream["seed_table"]
+    split = split_of(
+        columns, people, keyed, seed_version=seed_version, splits_version=splits_version
+    )
+    run.audit_trail.record_subjects(split, run.origin())
 
 
 def describe(schema: TableSchema) -> dg.MarkdownMetadataValue:

@@ -18,6 +18,7 @@ from dagster_project.factory import study_definitions
 from dagster_project.openlineage import openlineage_events
 from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
 from dagster_project.study_file import StudyFile
+from dagster_project.subjects import uses_of
 from hybrid_assets.designs import DESIGNS
 from warehouse import AuditTrail, KeyedHash, Warehouse, check_audit, latest_entry, trace
 
@@ -104,6 +105,23 @@ def test_the_log_knows_how_every_check_ended(made: Made) -> None:
     version = Warehouse(made.home, "traced").table_version(TRIPLETS).data_version
     assert {r.checked_version for r in records if r.asset == TRIPLETS} == {version}
     assert check_audit(made.home, "traced").faults == ()
+
+
+def test_people_are_sealed_by_part_without_their_identifiers(made: Made) -> None:
+    (split,) = made.trail.subject_splits()
+    assert split.identified_by == (("patient", "text"),)
+    parts = Warehouse(made.home, "traced").read_table("splits")["__split"].value_counts()
+    assert {part: len(many) for part, many in split.digests.items()} == parts.to_dict()
+    assert CANARY not in repr(split)
+    seed = Warehouse(made.home, "traced").read_table("seed_table").set_index("patient")
+    splits = Warehouse(made.home, "traced").read_table("splits")
+    kept = seed.dropna()
+    is_unique = ~kept["W4"].duplicated(keep=False)
+    for person, row in kept[is_unique].iloc[:20].iterrows():
+        (use,) = uses_of(made.trail, KeyedHash(made.home), {"patient": f" {person}"})
+        same = splits.loc[(splits["W4"] == row["W4"]) & (splits["W4_missing"] == 0), "__split"]
+        assert use.parts == (same.item(),)
+        assert {"cart/fitted_generator", TRIPLETS} <= {entry.asset for entry in use.used_by}
 
 
 def lineage_of(made: Made, asset: str) -> dict[str, set[str]]:

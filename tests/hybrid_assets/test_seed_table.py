@@ -11,7 +11,9 @@ from hybrid_assets.errors import SeedTableError
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
 from hybrid_assets.splits import (
+    Splits,
     conform_holdout,
+    draw_holdout,
     require_new_identifiers,
     require_new_rows,
     split_seed,
@@ -216,9 +218,15 @@ def test_drop_rows_and_category_policies() -> None:
     assert (found.rows["site"] == "missing").sum() == 1
 
 
+def split(found: SeedTable, share: float, draw: int) -> Splits:
+    rng = np.random.default_rng(draw)
+    is_holdout = draw_holdout(found.rows, found.schema, share=share, rng=rng)
+    return split_seed(found.rows, found.schema, is_holdout)
+
+
 def test_imputation_uses_training_rows_only_and_flags_them() -> None:
     found = validate_seed(table(age=MISSING_AGE), study(missing="impute"))
-    parts = split_seed(found.rows, found.schema, share=0.3, rng=np.random.default_rng(1))
+    parts = split(found, 0.3, 1)
     train_ages = parts.train.loc[parts.train["age_missing"] == 0, "age"]
     imputed = pd.concat([parts.train, parts.holdout]).query("age_missing == 1")["age"]
     assert len(imputed) == 5
@@ -228,7 +236,7 @@ def test_imputation_uses_training_rows_only_and_flags_them() -> None:
 
 def test_split_is_disjoint_complete_and_stratified() -> None:
     found = seed(age=np.arange(N_ROWS))
-    parts = split_seed(found.rows, found.schema, share=0.25, rng=np.random.default_rng(2))
+    parts = split(found, 0.25, 2)
     assert sorted([*parts.train["age"], *parts.holdout["age"]]) == list(range(N_ROWS))
     assert list(parts.holdout["A"].value_counts().sort_index()) == [8, 8]  # round(7.5) is 8
 
@@ -236,7 +244,7 @@ def test_split_is_disjoint_complete_and_stratified() -> None:
 def test_split_refuses_an_arm_that_would_be_too_small() -> None:
     found = seed(A=np.arange(N_ROWS) < 11)
     with pytest.raises(SeedTableError, match="10 training rows in each arm; got 11 rows"):
-        split_seed(found.rows, found.schema, share=0.2, rng=np.random.default_rng(2))
+        split(found, 0.2, 2)
 
 
 def test_holdout_of_another_source_must_have_the_seeds_levels() -> None:
@@ -395,9 +403,17 @@ def test_split_is_stratified_by_a_binary_outcome() -> None:
     outcome = np.isin(np.arange(N_ROWS), [0, *range(1, 21, 2)]).astype(int)
     found = seed(Y=outcome, age=np.arange(N_ROWS))
     for draw in range(5):
-        parts = split_seed(found.rows, found.schema, share=0.3, rng=np.random.default_rng(draw))
+        parts = split(found, 0.3, draw)
         assert parts.holdout.groupby("A")["Y"].agg(["size", "sum"]).to_numpy().tolist() == [
             [9, 0],
             [9, 3],
         ]
         assert sorted([*parts.train["age"], *parts.holdout["age"]]) == list(range(N_ROWS))
+
+
+def test_a_holdouts_identifiers_stay_beside_its_columns() -> None:
+    schema = seed().schema
+    rows = table().assign(patient=range(N_ROWS))
+    conformed = conform_holdout(rows, schema, study(identifiers=["patient"]))
+    assert list(conformed.columns) == ["patient", *schema.names]
+    assert conformed["patient"].tolist() == list(range(N_ROWS))

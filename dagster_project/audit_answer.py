@@ -1,0 +1,130 @@
+"""What something was made of, from the audit log alone."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from warehouse import AuditTrail, CheckRecord, LogEntry, TableNotFound, Trace, latest_entry, trace
+
+BUNDLE = "release_bundle"
+GENERATOR_MODEL = "fitted_generator"
+
+
+@dataclass(frozen=True)
+class AuditAnswer:
+    """Something, all it was made from, and how the checks on the way ended.
+
+    Attributes
+    ----------
+    study : str
+    made : Trace
+    checks : tuple of CheckRecord
+        The last result of each check of each version in the trace.
+    """
+
+    study: str
+    made: Trace
+    checks: tuple[CheckRecord, ...]
+
+    @property
+    def seeds(self) -> tuple[LogEntry, ...]:
+        """Versions of the seed table, mostly one."""
+        return tuple(e for e in self.made.versions_of("seed_table") if e.kind == "table")
+
+    @property
+    def generator_models(self) -> tuple[LogEntry, ...]:
+        """Fitted generators."""
+        return tuple(e for e in self.made.entries if e.asset.endswith(f"/{GENERATOR_MODEL}"))
+
+    def distinct(self, field: str) -> list[Any]:
+        """Give the values that the entries hold of a field, in order of appearance."""
+        return list(dict.fromkeys(getattr(entry, field) for entry in self.made.entries))
+
+    def as_json(self) -> str:
+        """Write everything as JSON, times in ISO 8601."""
+        target = self.made.target
+        document = {
+            "study": self.study,
+            "asset": target.asset,
+            "data_version": target.data_version,
+            "made_at": target.recorded_at,
+            "made_by": target.user_name,
+            "seeds": [_version(entry) for entry in self.seeds],
+            "code_versions": self.distinct("code_version"),
+            "study_hashes": self.distinct("study_hash"),
+            "random_seeds": self.distinct("random_seed"),
+            "generator_models": [_version(entry) for entry in self.generator_models],
+            "checks": [asdict(check) for check in self.checks],
+            "entries": [asdict(entry) for entry in self.made.entries],
+        }
+        return json.dumps(document, default=str, indent=1)
+
+
+def _version(entry: LogEntry) -> dict[str, object]:
+    return {
+        "asset": entry.asset,
+        "data_version": entry.data_version,
+        "n_rows": entry.n_rows,
+        "recorded_at": entry.recorded_at,
+    }
+
+
+def audit_asset(trail: AuditTrail, asset: str) -> AuditAnswer:
+    """Answer for the current version of an asset.
+
+    Raises
+    ------
+    TableNotFound
+        If it was never made; names what was.
+    """
+    entries = trail.entries()
+    if asset not in {entry.asset for entry in entries}:
+        known = ", ".join(sorted({e.asset for e in entries if "(" not in e.asset})) or "none"
+        raise TableNotFound(f"study {trail.study!r} has made no {asset!r}; so far: {known}")
+    return _answer(trail, entries, latest_entry(entries, asset))
+
+
+def audit_release(trail: AuditTrail, generator: str, number: int) -> AuditAnswer:
+    """Answer for a release, as the log stood when it was made.
+
+    Raises
+    ------
+    TableNotFound
+        If the log has no such release; names those that it has.
+    """
+    entries = trail.entries()
+    bundles = releases_of(entries, generator)
+    if not 1 <= number <= len(bundles):
+        raise TableNotFound(
+            f"study {trail.study!r} has made no release {generator}/{number}; it has "
+            f"{len(bundles)} of that generator"
+        )
+    return _answer(trail, entries, bundles[number - 1])
+
+
+def releases_of(entries: Iterable[LogEntry], generator: str) -> list[LogEntry]:
+    """Give the releases of a generator in the order of their numbers, 1, 2, ..."""
+    return [entry for entry in entries if entry.asset == f"{generator}/{BUNDLE}"]
+
+
+def release_number(entries: Iterable[LogEntry], bundle: LogEntry) -> int:
+    """Give the number of a logged release."""
+    return releases_of(entries, bundle.asset.rpartition("/")[0]).index(bundle) + 1
+
+
+def studies_with_log(home: Path) -> list[str]:
+    """Name the studies that were ever run in a home."""
+    return sorted(file.stem for file in (home / "warehouse").glob("*.duckdb"))
+
+
+def _answer(trail: AuditTrail, entries: tuple[LogEntry, ...], target: LogEntry) -> AuditAnswer:
+    made = trace(entries, target)
+    versions = {(entry.asset, entry.data_version) for entry in made.entries}
+    latest = {
+        (check.asset, check.checked_version, check.check_name): check
+        for check in trail.check_records()
+        if (check.asset, check.checked_version) in versions
+    }
+    return AuditAnswer(trail.study, made, tuple(latest.values()))

@@ -1,0 +1,106 @@
+"""`hybrid audit`: what something was made of, whether the home is intact, where a person went."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from dagster_project.audit_answer import (
+    AuditAnswer,
+    audit_asset,
+    audit_release,
+    releases_of,
+    studies_with_log,
+)
+from dagster_project.audit_display import print_answer, print_check, print_uses
+from dagster_project.refusals import DONE, FAILED, console, refusals, refuse
+from dagster_project.resources import hybrid_home
+from dagster_project.subjects import asked_columns, uses_of
+from warehouse import AuditTrail, KeyedHash, check_audit
+
+
+def audit(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study that was run.")],
+    asset: Annotated[
+        str, typer.Argument(metavar="[ASSET]", help="Such as cart/hybrid_triplets.")
+    ] = "",
+    generator: Annotated[str, typer.Option(help="Its last release, or its hybrid table.")] = "",
+    release: Annotated[int, typer.Option(help="Number of a release of --generator.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Recompute every hash; exit with 1 if one differs.")
+    ] = False,
+    subject: Annotated[
+        bool, typer.Option("--subject", help="Where a person's row was used; asks who.")
+    ] = False,
+) -> None:
+    """Tell what a release, an asset or the report was made of: seed, code, settings, checks.
+
+    The answer comes from the audit log alone. With --subject the person's identifiers are asked
+    for, or read from standard input, one a line: never write them on the command line.
+
+    Example: hybrid audit nhefs --generator cart
+    """
+    with refusals():
+        trail = _trail(study)
+        if check:
+            raise typer.Exit(_checked(study))
+        if subject:
+            _print_uses(trail)
+            return
+        answer = _answer(trail, asset, generator, release)
+        if as_json:
+            sys.stdout.write(f"{answer.as_json()}\n")
+        else:
+            print_answer(console, answer, KeyedHash(hybrid_home()))
+
+
+def _trail(study: str) -> AuditTrail:
+    home = hybrid_home()
+    known = studies_with_log(home)
+    released = [folder.name for folder in (home / "releases").glob("*")]
+    if study not in {*known, *released}:
+        refuse(f"no audit log of {study!r} in {home}; studies run there: {', '.join(known)}")
+    return AuditTrail(home, study)
+
+
+def _checked(study: str) -> int:
+    found = check_audit(hybrid_home(), study)
+    print_check(console, study, found)
+    return FAILED if found.faults else DONE
+
+
+def _answer(trail: AuditTrail, asset: str, generator: str, release: int) -> AuditAnswer:
+    if (release and not generator) or (asset and generator):
+        refuse("name an asset, or --generator, or --generator with --release")
+    if not generator:
+        return audit_asset(trail, asset or "study_report")
+    last = release or len(releases_of(trail.entries(), generator))
+    return (
+        audit_release(trail, generator, last)
+        if last
+        else audit_asset(trail, f"{generator}/hybrid_triplets")
+    )
+
+
+def _print_uses(trail: AuditTrail) -> None:
+    splits = trail.subject_splits()
+    columns = asked_columns(splits)
+    values = dict(zip(columns, _typed(columns), strict=True))
+    keyed = KeyedHash(hybrid_home())
+    print_uses(console, uses_of(trail, keyed, values), trail.entries())
+
+
+def _typed(columns: Sequence[str]) -> list[str]:
+    if sys.stdin.isatty():
+        return [
+            str(typer.prompt(column, default="", show_default=False, hide_input=True))
+            for column in columns
+        ]
+    lines = [line.rstrip("\r\n") for line in sys.stdin]
+    if len(lines) != len(columns):
+        refuse(
+            f"expected {len(columns)} lines, one for each of {', '.join(columns)}; got {len(lines)}"
+        )
+    return lines
