@@ -24,7 +24,7 @@ from hybrid_assets.splits import (
     require_new_rows,
     split_seed,
 )
-from warehouse import KeyedHash, storable_table, table_data_version
+from warehouse import KeyedHash, data_version, storable_table
 
 
 def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
@@ -67,7 +67,7 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         both = pd.concat([parts.train, parts.holdout], ignore_index=True)
         label = ["train"] * len(parts.train) + ["holdout"] * len(parts.holdout)
         table = parts.schema.stored(both).assign(__split=label)
-        _keep_digests(run, people, schema, table_data_version(storable_table(table)))
+        _keep_digests(run, people, schema, data_version(storable_table(table)))
         return run.record_table(
             table,
             files={"schema.json": parts.schema.model_dump_json().encode()},
