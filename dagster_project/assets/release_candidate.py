@@ -20,6 +20,7 @@ from dagster_project.release_evidence import release_evidence, require_current
 from dagster_project.truth_columns import released_truth
 from hybrid_assets.effects import seed_tmle
 from hybrid_assets.gates import GATE_REPORT, evaluate_gates
+from hybrid_assets.report.gate_plot import gate_plot
 from hybrid_assets.schema import TableSchema
 
 SCHEMA_FILE: Final = "schema.json"
@@ -64,6 +65,7 @@ def release_candidate_assets(make: AssetFactory, generator: str) -> list[dg.Asse
                 EVALUATION_FILE: EVALUATIONS.dump_json(found.privacy),
                 SEED_FILE: seed_tmle(run.table("seed_estimates")).to_json().encode(),
             },
+            drawn=gate_plot(report),
             comments=comments_of(schema),
             metadata={**gate_metadata(report), **lineage(run, schema)},
             checks=gate_check_results(report),

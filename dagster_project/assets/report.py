@@ -91,6 +91,10 @@ def _notes(run: AssetRun) -> tuple[str, ...]:
             "The bootstrap's covariates are real people's: it is the ceiling of fidelity and the "
             "leak that the copy check must find. It is never for release."
         )
+    notes += [
+        f"Gate {o.gate} of generator {o.generator} is overridden by {o.person}: {o.reason}"
+        for o in run.study.gates.overrides
+    ]
     return tuple(notes)
 
 

@@ -37,6 +37,16 @@ STUDY = {
         "llm": {"steps": 400},
     },
     "n_synthetic": 300,
+    "gates": {
+        "overrides": [
+            {
+                "gate": "privacy_verdict",
+                "generator": "cart",
+                "person": "Ada Lovelace",
+                "reason": "a test with too few people <script>",
+            }
+        ]
+    },
     "benchmark": {"n_replicates": 20, "sample_sizes": [100]},
     "random_seed": 11,
 }
@@ -165,4 +175,5 @@ def test_files_are_private(finished: FinishedRun) -> None:
 def test_the_report_loads_nothing_from_elsewhere(finished: FinishedRun) -> None:
     page = (finished.home / "reports" / "canary" / "study_report.html").read_text()
     assert "gan full synthetic" in page
+    assert "is overridden by Ada Lovelace: a test with too few people &lt;script&gt;" in page
     assert pd.Series(["http://", "https://", "<script"]).map(page.__contains__).sum() == 0

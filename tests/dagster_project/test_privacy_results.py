@@ -15,6 +15,7 @@ from dagster_project.privacy_results import (
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.evaluate import WAY, PrivacyEvaluation, evaluate_privacy
+from hybrid_assets.privacy.measure import Attack
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.verdict import Verdict
@@ -23,13 +24,16 @@ from hybrid_assets.privacy.verdict import Verdict
 @pytest.fixture(scope="module")
 def leak() -> PrivacyEvaluation:
     """Give the evaluation of training rows, released as they are."""
+    return evaluated(PrivacyPolicy())
+
+
+def evaluated(policy: PrivacyPolicy, sensitive: tuple[str, ...] | None = None) -> PrivacyEvaluation:
     design = DESIGNS["paper1_trial"]
     train, holdout, schema = design(200, 1), design(150, 2), design.schema()
     shares = {WAY: evaluate_dcr(train, train, holdout, schema).share}
     attacked = Attacked.of(train, train, holdout, schema)
-    return evaluate_privacy(
-        attacked, shares=shares, policy=PrivacyPolicy(), rng=np.random.default_rng(0)
-    )
+    rng = np.random.default_rng(0)
+    return evaluate_privacy(attacked, shares=shares, policy=policy, rng=rng, sensitive=sensitive)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,18 @@ def test_the_file_holds_aggregates_and_reads_back(leak: PrivacyEvaluation) -> No
     assert kept.findings[0].measure.ci_high == math.inf
     assert len(again.findings) == len(leak.findings)
     assert len(document) < 700 * len(leak.findings) + 3000  # no list of people in it
+
+
+def test_a_changed_threshold_shows_with_the_verdict() -> None:
+    found = evaluated(PrivacyPolicy(max_dcr_share_z=1000.0))
+    told = "1, changed: max_dcr_share_z 1000 (not 2.58)"
+    assert risk_metadata(found)["privacy_policy"] == told
+    assert verdict_check(found).metadata["policy"].value == told
+    (share,) = (f for f in found.findings if f.measure.attack is Attack.DCR_SHARE)
+    assert share.verdict is Verdict.PASS
+
+
+def test_sensitive_covariates_treatment_and_outcome_are_guessed_and_no_others() -> None:
+    found = evaluated(PrivacyPolicy(), sensitive=("W4", "W2"))
+    guessed = [f.measure.target for f in found.findings if f.measure.attack is Attack.INFERENCE]
+    assert guessed == ["W2", "W4", "A", "Y"]
