@@ -9,7 +9,14 @@ from dagster_project.asset_run import AssetRun
 from dagster_project.check_history import CheckHistory
 from dagster_project.privacy_results import stored_evaluation
 from dagster_project.suites import SUITE
-from hybrid_assets.report.summary import CheckResult, ComparisonRow, Picture, ReportSummary
+from hybrid_assets.report.summary import (
+    CheckResult,
+    ComparisonRow,
+    MadeFrom,
+    Picture,
+    ReportSummary,
+)
+from warehouse import KeyedHash, latest_entry, trace
 
 CAPTIONS = {
     "ate_estimates": (
@@ -56,8 +63,31 @@ def report_summary(
         notes=_notes(run),
         checks=tuple(_checks(run, guards)),
         risks={generator: stored_evaluation(run, generator) for generator in study.generators},
+        made_from=_made_from(run),
         label=study.label,
     )
+
+
+def _made_from(run: AssetRun) -> tuple[MadeFrom, ...]:
+    """Tell every upstream version, the seed first; files beside a table are the table's."""
+    entries = run.audit_trail.entries()
+    found = trace(entries, latest_entry(entries, "generator_comparison")).entries
+    tables = {entry.asset for entry in found if entry.kind == "table"}
+    told = [entry for entry in found if entry.kind == "table" or entry.asset not in tables]
+    keyed = KeyedHash(run.storage.path).of_all("data version", [e.data_version for e in told])
+    sources = [
+        MadeFrom(
+            asset=entry.asset,
+            kind="table" if entry.kind == "table" else "model",
+            n_rows=entry.n_rows,
+            version=version,
+            code_version=entry.code_version,
+            user=entry.user_name,
+            made_at=f"{entry.recorded_at:%Y-%m-%d %H:%M}",
+        )
+        for entry, version in zip(told, keyed, strict=True)
+    ]
+    return tuple(sorted(sources, key=lambda source: source.asset != "seed_table"))
 
 
 def _pictures(run: AssetRun) -> Iterator[Picture]:

@@ -40,6 +40,7 @@ def study_report_html(summary: ReportSummary) -> str:
         "percent": lambda share: f"{number_text(100 * share, digits=3)} %",
         "gravest_first": gravest_first,
         "sentence": lost_effect_sentence,
+        "short": lambda version: version.removeprefix("hmac-sha256:")[:12],
         "words": lambda word: word.replace("_", " "),
         "base64": lambda png: base64.b64encode(png).decode("ascii"),
     }

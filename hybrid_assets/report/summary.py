@@ -118,6 +118,33 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
+class MadeFrom:
+    """One thing that the report was made from, as the audit log has it.
+
+    Attributes
+    ----------
+    asset : str
+    kind : {"table", "model"}
+    n_rows : int or None
+        Of a table.
+    version : str
+        Of its content: a keyed hash, since a plain one of people's rows would confirm guesses.
+    code_version, user : str
+        Which code made it, and who ran it.
+    made_at : str
+        Date and time, UTC.
+    """
+
+    asset: str
+    kind: Literal["table", "model"]
+    n_rows: int | None
+    version: str
+    code_version: str
+    user: str
+    made_at: str
+
+
+@dataclass(frozen=True)
 class ReportSummary:
     """Everything a study's report says.
 
@@ -145,6 +172,8 @@ class ReportSummary:
     checks : tuple of CheckResult
     risks : mapping of str to PrivacyEvaluation
         Of the hybrid tables, by generator.
+    made_from : tuple of MadeFrom
+        What the page was made from, the seed first.
     label : str
         Marks the whole page, e.g. as not for release; mostly empty.
     """
@@ -167,7 +196,13 @@ class ReportSummary:
     notes: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     risks: Mapping[str, PrivacyEvaluation] = field(default_factory=dict)
+    made_from: tuple[MadeFrom, ...] = ()
     label: str = ""
+
+    @property
+    def code_versions(self) -> list[str]:
+        """Versions of the code that made the page's sources, each once."""
+        return list(dict.fromkeys(source.code_version for source in self.made_from))
 
     @property
     def interval_notes(self) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.study_file import StudyFile
-from warehouse import Warehouse
+from warehouse import AuditTrail, KeyedHash, Warehouse
 
 
 def test_every_question_is_answered_in_every_table(
@@ -42,6 +42,12 @@ def test_every_question_is_answered_in_every_table(
     page = (tmp_path / "home" / "reports" / "small" / "study_report.html").read_text()
     assert "No PASS is possible here" in page
     assert "Every finding: bootstrap (FAIL)" in page
+    keyed, log = KeyedHash(tmp_path / "home"), AuditTrail(tmp_path / "home", "small").entries()
+    versions = {(entry.asset, entry.kind): entry.data_version for entry in log}
+    for made_from in (("seed_table", "table"), ("bootstrap/fitted_generator", "model")):
+        version = versions[made_from]
+        assert f"<code>{keyed.of('data version', version)[12:24]}</code>" in page
+        assert version[:12] not in page
 
 
 def test_a_subgroup_too_small_to_speak_of_stops_the_seed_s_analysis(

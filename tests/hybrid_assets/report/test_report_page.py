@@ -7,7 +7,7 @@ import pytest
 
 from hybrid_assets.report.page import study_report_html
 from hybrid_assets.report.page_numbers import number_text
-from hybrid_assets.report.summary import CheckResult, EffectInterval, Picture
+from hybrid_assets.report.summary import CheckResult, EffectInterval, MadeFrom, Picture
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -218,3 +218,16 @@ def test_a_label_and_a_warning_about_intervals_stand_out(summary, html):
     assert "too narrow : " not in Page(html).text
     assert "It is right for the seed." in Page(html).text
     assert "It is right for the seed." not in page.text
+
+
+def test_what_it_was_made_from(summary, html):
+    assert "What this was made from" not in html
+    sources = (
+        MadeFrom("seed_table", "table", 1234, f"hmac-sha256:{'ab' * 32}", "c0de", ATTACK, "2026"),
+        MadeFrom("gan/fitted_generator", "model", None, "hmac-sha256:cdef", "c0de", "u", "2"),
+    )
+    text = Page(study_report_html(replace(summary, made_from=sources))).text
+    assert "Seed version abababababab Seed rows 1,234 Code version c0de Study settings 0123" in text
+    assert f"seed_table table 1,234 abababababab 2026 {ATTACK}" in text
+    assert "gan/fitted_generator model – cdef 2 u" in text
+    assert "ab" * 7 not in text
