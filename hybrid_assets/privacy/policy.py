@@ -30,7 +30,8 @@ class PrivacyPolicy(BaseModel):
     inference_fail, inference_pass : float
         Excess AUC of guessing a value of members over non-members.
     spike_significance : float
-        Enrichment of members among the most crowded records.
+        Enrichment of members among the most crowded records, on W and on
+        (W, A, Y) together.
     max_dcr_share_z : float
         Beyond it a person must look.
     max_audit_epsilon : float

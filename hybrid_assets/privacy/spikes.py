@@ -13,6 +13,7 @@ from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 
 N_NEIGHBOURS, SHRINKAGE, MIN_TOP, SMALLEST_CHANCE = 5, 4.0, 10, 1e-3
+N_COLUMN_SETS = 2  # W, and (W, A, Y): one policy limit for both
 BEYOND_DOUBT = 1e-20  # repeated digits crowd rows more than a Poisson law allows
 
 
@@ -58,21 +59,35 @@ def crowding(people: np.ndarray, synthetic: np.ndarray) -> Crowding:
 
 
 def spikes(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
-    """Ask whether the most crowded people are members more often than chance allows.
+    """Ask whether the most crowded people are members more often than chance allows."""
+    return enrichment(crowding(*attacked.encoded()), attacked.is_member, target, policy)
+
+
+def enrichment(
+    found: Crowding, is_member: np.ndarray, target: str, policy: PrivacyPolicy
+) -> Measure:
+    """Count members among the most crowded people.
 
     As many are looked at as it takes for "all are members" to be rare: ten
-    where half of the people are members, more where most are.
+    where half of the people are members, more where most are. Where labels
+    mean nothing the count is hypergeometric, whatever the crowding. The two
+    column sets share the policy's significance (Bonferroni).
+
+    Parameters
+    ----------
+    found : Crowding
+    is_member : ndarray of bool, shape (N,)
+    target : str
+    policy : PrivacyPolicy
     """
     from scipy.stats import binomtest, hypergeom
 
-    people, synthetic = attacked.encoded()
-    found = crowding(people, synthetic)
-    n_people, n = len(people), attacked.n_members
+    n_people, n = len(is_member), int(is_member.sum())
     n_top = max(MIN_TOP, int(np.ceil(np.log(SMALLEST_CHANCE) / np.log(n / n_people))))
     n_top = min(n_top, n_people)
     # members last among equals: a tie is broken in favour of the table
-    top = np.lexsort((attacked.is_member, found.log_tail))[:n_top]
-    n_top_members = int(attacked.is_member[top].sum())
+    top = np.lexsort((is_member, found.log_tail))[:n_top]
+    n_top_members = int(is_member[top].sum())
     law = hypergeom(n_people, n, n_top)
     p_value = float(law.sf(n_top_members - 1))
     interval = binomtest(n_top_members, n_top).proportion_ci()
@@ -85,19 +100,19 @@ def spikes(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
         ci_low=n_top * float(interval.low),
         ci_high=n_top * float(interval.high),
         p_value=p_value,
-        is_within_limit=p_value >= policy.significance and not _only_members(found, attacked),
+        is_within_limit=p_value >= policy.significance and not _only_members(found, is_member),
         is_suspicious=True,
-        own_significance=policy.spike_significance,
+        own_significance=policy.spike_significance / N_COLUMN_SETS,
     )
 
 
-def _only_members(found: Crowding, attacked: Attacked) -> bool:
+def _only_members(found: Crowding, is_member: np.ndarray) -> bool:
     """Whether some members, and no others, are crowded beyond all doubt.
 
     Where most people are members, a few crowded ones cannot enrich any list.
     """
     is_crowded = found.log_tail < np.log(BEYOND_DOUBT)
-    return bool(is_crowded.any() and not is_crowded[~attacked.is_member].any())
+    return bool(is_crowded.any() and not is_crowded[~is_member].any())
 
 
 def _n_within(people: np.ndarray, synthetic: np.ndarray, radius: np.ndarray) -> np.ndarray:

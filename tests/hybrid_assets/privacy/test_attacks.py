@@ -19,8 +19,8 @@ from hybrid_assets.privacy.membership import tail_measure
 from hybrid_assets.privacy.neighbours import k_nearest
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
-from hybrid_assets.privacy.spikes import crowding
-from hybrid_assets.privacy.verdict import Verdict
+from hybrid_assets.privacy.spikes import Crowding, crowding, enrichment
+from hybrid_assets.privacy.verdict import Verdict, judge
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
 POLICY = PrivacyPolicy()
@@ -198,6 +198,33 @@ def test_crowding_by_hand():
     assert found.n_near[7] == 31
     assert found.log_tail[7] < np.log(1e-9)
     assert found.log_tail[20:35].min() > np.log(0.5)
+
+
+@pytest.mark.parametrize(("n_members", "verdict"), [(10, "FAIL"), (9, "REVIEW"), (8, "PASS")])
+def test_both_column_sets_share_one_limit_on_spikes(n_members, verdict):
+    is_member, log_tail = np.arange(2000) < 1000, np.zeros(2000)
+    log_tail[[*range(n_members), *range(1000, 1010 - n_members)]] = -20.0
+    found = enrichment(Crowding(log_tail, log_tail, log_tail), is_member, "W", POLICY)
+    ways = sum(comb(1000, k) * comb(1000, 10 - k) for k in range(n_members, 11))
+    assert found.p_value == pytest.approx(ways / comb(2000, 10), rel=1e-9)
+    assert 2 * found.own_significance == POLICY.spike_significance
+    assert judge([found], POLICY)[0].verdict == verdict
+
+
+@pytest.mark.slow
+def test_spikes_accuse_strangers_as_rarely_as_promised(schema, people):
+    """Labels drawn at random, 2000 times over 20 tables, W and (W, A, Y) together."""
+    n, m, rng, fails = 400, 100, np.random.default_rng(0), []
+    for table in range(20):
+        everybody, rows = people(n + m, 500 + table), people(3000, 900 + table)
+        attacked = Attacked.of(rows, everybody.iloc[:n], everybody.iloc[n:], schema)
+        found = [crowding(*seen.encoded()) for seen in (attacked.covariates, attacked)]
+        for _ in range(100):
+            is_member = rng.permutation(n + m) < n
+            measures = [enrichment(one, is_member, "", POLICY) for one in found]
+            fails.append(any(e.p_value < e.own_significance for e in measures))
+    limit = POLICY.spike_significance
+    assert np.mean(fails) <= limit + 3 * (limit * (1 - limit) / len(fails)) ** 0.5
 
 
 def test_interval_measures():
