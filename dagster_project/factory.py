@@ -10,6 +10,7 @@ from dagster_project.assets.comparison import comparison_assets
 from dagster_project.assets.data import data_assets
 from dagster_project.assets.evaluation import evaluation_assets
 from dagster_project.assets.generation import generation_assets
+from dagster_project.assets.label_audit import label_audit_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
@@ -45,9 +46,10 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     assets = [*(asset for declare in study_level for asset in declare(make)), *branches]
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
-    # the report comes before any release: the gates are not its guards
+    # the report comes before any audit or release: neither is among its guards
     releases = [asset for g in study.generators for asset in release_candidate_assets(make, g)]
-    every = [*assets, *comparison_assets(make, guards), *releases]
+    audits = [asset for g in study.generators for asset in label_audit_assets(make, g)]
+    every = [*assets, *comparison_assets(make, guards), *audits, *releases]
     return dg.Definitions(
         assets=every,
         asset_checks=suites,

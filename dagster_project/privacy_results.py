@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from dagster_project.asset_run import AssetRun
 from dagster_project.display import small_table
@@ -14,12 +14,15 @@ from hybrid_assets.privacy.evaluate import (
     PrivacyEvaluation,
     W,
     evaluate_privacy,
+    finding_table,
     risk_table,
 )
 from hybrid_assets.privacy.people import Attacked
-from hybrid_assets.privacy.verdict import Verdict
+from hybrid_assets.privacy.verdict import Finding, Verdict
+from warehouse import TableNotFound
 
 EVALUATIONS = TypeAdapter(PrivacyEvaluation)
+FINDINGS = TypeAdapter(list[Finding], config=ConfigDict(ser_json_inf_nan="strings"))
 RISK_COMMENTS = {
     "table_kind": "which synthetic table, and which of its columns",
     "measure": "a distance, or an attack and its target",
@@ -31,7 +34,7 @@ RISK_COMMENTS = {
     "verdict": "PASS, REVIEW, INCONCLUSIVE or FAIL under the policy in privacy.json",
     "advice": "what to do about it",
 }
-EVALUATION_FILE = "privacy.json"
+EVALUATION_FILE, AUDIT_FILE = "privacy.json", "label_audit.json"
 CHECK = "privacy_verdict"
 CHECK_MEANING = (
     "No attack gives evidence that the hybrid table tells of training people what it does not "
@@ -61,9 +64,22 @@ def stored_evaluation(run: AssetRun, generator: str) -> PrivacyEvaluation:
     return EVALUATIONS.validate_json(files[EVALUATION_FILE])
 
 
-def risk_rows(evaluation: PrivacyEvaluation, table_kind: str) -> pd.DataFrame:
+def evaluation_before_release(run: AssetRun, generator: str) -> PrivacyEvaluation:
+    """Add the label audit to the attacks, where it was made of the present tables and models."""
+    evaluation, audit = stored_evaluation(run, generator), f"{generator}/label_audit"
+    try:
+        run.version(audit)
+    except TableNotFound:
+        return evaluation
+    if run.warehouse.moved_upstream(audit):
+        return evaluation
+    (finding,) = FINDINGS.validate_json(run.files(audit)[AUDIT_FILE])
+    return evaluation.with_finding(finding)
+
+
+def finding_rows(findings: list[Finding], table_kind: str) -> pd.DataFrame:
     """Give one row for each finding, in the columns of `RISK_COMMENTS`."""
-    risks = risk_table(evaluation)
+    risks = finding_table(findings)
     measure = risks["attack"] + ": " + risks["target"] + ", " + risks["statistic"]
     rows = risks.assign(table_kind=table_kind, measure=measure)
     return rows[list(RISK_COMMENTS)]

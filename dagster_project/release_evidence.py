@@ -6,7 +6,7 @@ from dagster_project.asset_run import AssetRun
 from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_probability
 from dagster_project.assets.generation import CALIBRATION, CALIBRATION_FILE
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
-from dagster_project.privacy_results import stored_evaluation
+from dagster_project.privacy_results import evaluation_before_release
 from dagster_project.released_rows import rows_released_before
 from dagster_project.suites import broken_rules
 from dagster_project.truth_columns import exact_effect
@@ -46,7 +46,7 @@ def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) ->
     schema : TableSchema
         Of the study's tables.
     """
-    privacy = stored_evaluation(run, run.generator)
+    privacy = evaluation_before_release(run, run.generator)
     distances = run.files(f"{run.generator}/privacy_evaluation")["distances.json"]
     overlap = OVERLAP_SHARE.validate_json(run.files("positivity_evaluation")[OVERLAP_FILE])
     shift = run.files(f"{run.generator}/hybrid_triplets")[CALIBRATION_FILE]

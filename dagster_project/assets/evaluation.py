@@ -25,8 +25,8 @@ from dagster_project.privacy_results import (
     EVALUATIONS,
     RISK_COMMENTS,
     attacked_hybrid,
+    finding_rows,
     risk_metadata,
-    risk_rows,
     verdict_check,
 )
 from dagster_project.study_file import StudyFile
@@ -97,8 +97,9 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         """Distances and attacks, each with what unseen people would give beside it."""
         found = _distances(run)
         risks = attacked_hybrid(run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share)
+        attacks = finding_rows(risks.findings, HYBRID)
         return run.record_table(
-            pd.concat([_distance_rows(found), risk_rows(risks, HYBRID)], ignore_index=True),
+            pd.concat([_distance_rows(found), attacks], ignore_index=True),
             files={
                 "distances.json": DCR_EVALUATIONS.dump_json(found),
                 EVALUATION_FILE: EVALUATIONS.dump_json(risks),

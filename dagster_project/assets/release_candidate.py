@@ -37,12 +37,13 @@ def release_candidate_assets(make: AssetFactory, generator: str) -> list[dg.Asse
         "positivity_evaluation",
         "seed_estimates",
     ]
+    audit = [] if make.study.recipe == "published" else [f"{generator}/label_audit"]
     is_bootstrap = make.study.generators[generator].kind == "bootstrap"
     privacy: Privacy = "confidential" if is_bootstrap else "derived"
 
     @make.asset(
         asset,
-        deps=["splits", *evidence],
+        deps=["splits", *evidence, *audit],
         kinds={"duckdb"},
         privacy=privacy,
         checks=gate_checks(make, asset),

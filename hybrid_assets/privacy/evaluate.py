@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,11 @@ class PrivacyEvaluation:
             "the best that any table of this study can reach. Set more people aside (holdout: in "
             "the study file) and run the study again."
         )
+
+    def with_finding(self, finding: Finding) -> PrivacyEvaluation:
+        """Add what was found apart; the verdict is the graver of the two."""
+        verdict = min(self.verdict, finding.verdict, key=list(Verdict).index)
+        return replace(self, findings=[*self.findings, finding], verdict=verdict)
 
 
 def evaluate_privacy(
@@ -160,6 +165,11 @@ def share_measure(share: DcrShare, target: str, policy: PrivacyPolicy) -> Measur
 
 def risk_table(evaluation: PrivacyEvaluation) -> pd.DataFrame:
     """Give one row for each finding, the gravest first: aggregates only."""
+    return finding_table(evaluation.findings)
+
+
+def finding_table(findings: list[Finding]) -> pd.DataFrame:
+    """Lay findings out as `risk_table` does."""
     order = list(Verdict)
     rows = [
         {
@@ -174,6 +184,6 @@ def risk_table(evaluation: PrivacyEvaluation) -> pd.DataFrame:
             "verdict": f.verdict.value,
             "advice": f.advice,
         }
-        for f in sorted(evaluation.findings, key=lambda f: order.index(f.verdict))
+        for f in sorted(findings, key=lambda f: order.index(f.verdict))
     ]
     return pd.DataFrame(rows).astype({"p_adjusted": float})

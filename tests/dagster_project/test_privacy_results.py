@@ -8,8 +8,8 @@ import pytest
 from dagster_project.privacy_results import (
     EVALUATIONS,
     RISK_COMMENTS,
+    finding_rows,
     risk_metadata,
-    risk_rows,
     verdict_check,
 )
 from hybrid_assets.designs import DESIGNS
@@ -55,7 +55,7 @@ def test_only_a_fail_is_an_error(
 
 
 def test_rows_and_metadata_hold_the_gravest_finding_first(leak: PrivacyEvaluation) -> None:
-    rows = risk_rows(leak, "hybrid")
+    rows = finding_rows(leak.findings, "hybrid")
     assert list(rows.columns) == list(RISK_COMMENTS)
     assert rows["verdict"].iloc[0] == "FAIL"
     copies = rows[rows["measure"].str.startswith("exact copies: W, A, Y")].iloc[0]

@@ -2,11 +2,15 @@ import numpy as np
 import pytest
 
 from hybrid_assets.designs import DESIGNS
+from hybrid_assets.hybrid import HybridSettings
+from hybrid_assets.nuisance import ForestSettings, NuisanceSettings
+from hybrid_assets.privacy.audit_run import HybridRecipe, run_label_audit
 from hybrid_assets.privacy.label_audit import audit_labels, plant_coin_flips
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.verdict import judge
 
 POLICY = PrivacyPolicy()
+LINEAR = {"propensity_library": ("linear",), "outcome_library": ("linear",)}
 
 
 def test_a_tenth_of_the_outcomes_is_drawn_by_a_coin(schema, people):
@@ -56,3 +60,22 @@ def test_fresh_tables_are_accused_as_rarely_as_promised(schema, people):
         planted = plant_coin_flips(people(400, 100 + seed), schema, rng)
         bounds.append(audit_labels(people(1000, 300 + seed), planted, schema, POLICY).ci_low)
     assert np.mean(np.array(bounds) > 0) <= 0.05 + 3 * (0.05 * 0.95 / 60) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("nuisance", "verdict"),
+    [(ForestSettings(), "FAIL"), (NuisanceSettings(n_fold_draws=1, **LINEAR), "PASS")],
+    ids=["in-sample forest", "linear"],
+)
+def test_the_hybrid_step_is_audited_as_a_study_runs_it(nuisance, verdict, schema, people):
+    recipe = HybridRecipe(nuisance, HybridSettings(calibrate=verdict == "PASS"), None)
+    rows = people(20_000, 4)[schema.covariate_names]
+    found = [
+        run_label_audit(
+            people(1000, 2), rows, schema, recipe, policy=POLICY, rng=np.random.default_rng(6)
+        )
+        for _ in range(2)
+    ]
+    assert found[0].verdict == verdict
+    assert (found[0].measure.ci_low > POLICY.max_audit_epsilon) == (verdict == "FAIL")
+    assert found[0] == found[1]

@@ -1,0 +1,76 @@
+"""Whether a table tells outcomes that a coin decided, planted before the models are fitted."""
+
+import dagster as dg
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.assets.generation import hybrid_settings
+from dagster_project.display import small_table
+from dagster_project.privacy_results import AUDIT_FILE, FINDINGS, RISK_COMMENTS, finding_rows
+from hybrid_assets.privacy.audit_run import HybridRecipe, run_label_audit
+from hybrid_assets.privacy.verdict import Finding, Verdict
+
+MODELS = ("propensity_model", "outcome_model")
+CHECK = "label_audit"
+CHECK_MEANING = (
+    "Outcomes planted by a coin before the models were fitted cannot be read from a table made "
+    "of them: the lower bound of ε is within the policy's limit."
+)
+
+
+def label_audit_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
+    """Declare a generator's ``label_audit``; the published recipe, never released, has none."""
+    if make.study.recipe == "published":
+        return []
+    asset, covariates = f"{generator}/label_audit", f"{generator}/synthetic_covariates"
+
+    @make.asset(
+        asset,
+        deps=["splits", covariates, *MODELS],
+        kinds={"duckdb", "scikitlearn"},
+        privacy="derived",
+        checks=[make.check(asset, CHECK, CHECK_MEANING, blocking=False)],
+        job="simulate",
+    )
+    def label_audit(run: AssetRun) -> AssetResult:
+        """What a table tells of outcomes that a coin decided: a lower bound of ε."""
+        finding = _audit(run, covariates)
+        rows = finding_rows([finding], "hybrid of planted outcomes")
+        return run.record_table(
+            rows,
+            files={AUDIT_FILE: FINDINGS.dump_json([finding])},
+            comments=RISK_COMMENTS,
+            metadata={"risks": small_table(rows), "verdict": finding.verdict.value},
+            checks=[_check(finding)],
+        )
+
+    return [label_audit]
+
+
+def _audit(run: AssetRun, covariates: str) -> Finding:
+    study, schema = run.study, run.schema()
+    for model in MODELS:
+        run.files(model)  # the audit fits its own, and is void once the study's are others
+    return run_label_audit(
+        run.part("train", schema),
+        run.canonical(covariates, schema.covariates),
+        schema,
+        HybridRecipe(study.nuisance_models, hybrid_settings(study), study.known_propensity),
+        policy=study.privacy.policy,
+        rng=run.rng,
+    )
+
+
+def _check(finding: Finding) -> dg.AssetCheckResult:
+    is_fail = finding.verdict is Verdict.FAIL
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=finding.verdict is Verdict.PASS,
+        severity=dg.AssetCheckSeverity.ERROR if is_fail else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "verdict": finding.verdict.value,
+            "epsilon_lower_bound": finding.measure.ci_low,
+            "measured": finding.measure.statistic,
+            "what_to_do": finding.advice,
+        },
+    )
