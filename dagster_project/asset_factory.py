@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import dagster as dg
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.resources import ComputeDevice, StorageResource
+from dagster_project.retries import heals, tried_again
 from dagster_project.study_file import StudyFile
 from dagster_project.trial import launched_study
 from hybrid_assets.errors import HybridAssetsError
@@ -41,6 +43,10 @@ class AssetFactory:
     study: StudyFile
     folder: Path
 
+    @cached_property
+    def _freshness(self) -> dg.FreshnessPolicy | None:
+        return self.study.schedule.freshness if self.study.schedule else None
+
     def key(self, asset: str) -> dg.AssetKey:
         """Give the Dagster key of an asset of this study."""
         return asset_key(self.study, asset)
@@ -63,11 +69,13 @@ class AssetFactory:
         checks: Sequence[dg.AssetCheckSpec] = (),
         pool: str | None = None,
         job: JobWord = "refresh",
+        condition: dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey] | None = None,
     ) -> Callable[[AssetBody], dg.AssetsDefinition]:
         """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown.
 
         Its `job` is ``refresh``, or ``simulate`` (takes minutes) or ``release`` for what is made
-        when asked for.
+        when asked for. A `condition` makes the asset anew by itself, once the UI's automation
+        sensor is turned on.
         """
 
         def declare(body: AssetBody) -> dg.AssetsDefinition:
@@ -82,6 +90,8 @@ class AssetFactory:
                 description=body.__doc__,
                 check_specs=list(checks),
                 pool=pool,
+                freshness_policy=self._freshness if job == "refresh" else None,
+                automation_condition=condition,
             )
             def materialize(  # type: ignore[no-untyped-def]
                 context: dg.AssetExecutionContext, storage: StorageResource, compute: ComputeDevice
@@ -89,7 +99,11 @@ class AssetFactory:
                 try:
                     study = launched_study(self.study, storage, name)
                     return body(AssetRun(study, self.folder, name, storage, context, compute))
-                except (HybridAssetsError, WarehouseError) as error:
+                except (HybridAssetsError, WarehouseError, OSError) as error:
+                    if heals(error):
+                        raise tried_again(error, context) from None
+                    if isinstance(error, OSError):
+                        raise
                     raise dg.Failure(description=str(error), allow_retries=False) from None
 
             return materialize

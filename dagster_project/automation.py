@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from dagster_project.asset_factory import JobWord
+from dagster_project.schedule import MAX_RUNTIME
 from dagster_project.study_file import StudyFile
 
 if TYPE_CHECKING:
@@ -37,10 +38,17 @@ def step_executor(*, n_steps: int | None = None) -> dg.ExecutorDefinition:
     """
     return dg.multiprocess_executor.configured(
         {
-            "max_concurrent": n_steps or os.cpu_count() or 1,
+            "max_concurrent": n_steps or n_cores(),
             "start_method": {"forkserver": {"preload_modules": PRELOADED}},
         }
     )
+
+
+def n_cores() -> int:
+    """Count the cores that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
@@ -50,8 +58,30 @@ def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
         f"refresh_{study.name}",
         selection=_assets_of(study) - functools.reduce(operator.or_, asked_for),
         description=f"{study.title}: every table, check and the report, from the source.",
-        tags={"study": study.name},
+        tags=run_tags(study, "refresh"),
     )
+
+
+def evaluate_job(
+    study: StudyFile, assets: Iterable[dg.AssetsDefinition]
+) -> "UnresolvedAssetJobDefinition":
+    """Judge the synthetic tables that are there: all of the refresh that is made from them."""
+    made = [key for asset in assets for key in asset.keys if key.path[-1] in SYNTHETIC]
+    downstream = dg.AssetSelection.assets(*made).downstream() - dg.AssetSelection.assets(*made)
+    return dg.define_asset_job(
+        f"evaluate_{study.name}",
+        selection=downstream & dg.AssetSelection.tag("job", "refresh"),
+        description=f"{study.title}: evaluations and report of the tables as they are.",
+        tags=run_tags(study, "evaluate"),
+    )
+
+
+SYNTHETIC = ("synthetic_covariates", "hybrid_triplets", "full_synthetic")
+
+
+def run_tags(study: StudyFile, word: str) -> dict[str, str]:
+    """Tag a run with its study, and with the seconds after which it is ended as hanging."""
+    return {"study": study.name, "dagster/max_runtime": str(MAX_RUNTIME[word] * 3600)}
 
 
 ON_REQUEST: dict[JobWord, str] = {
@@ -77,7 +107,7 @@ def jobs_on_request(
                     f"{word}_{study.name}",
                     selection=dg.AssetSelection.assets(*keys),
                     description=f"{study.title}: {what}.",
-                    tags={"study": study.name},
+                    tags=run_tags(study, word),
                     executor_def=step_executor(n_steps=1),
                 )
             )

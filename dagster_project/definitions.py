@@ -6,6 +6,7 @@ import dagster as dg
 
 from dagster_project.automation import step_executor
 from dagster_project.factory import study_definitions
+from dagster_project.notifications import SENSORS, Notifier
 from dagster_project.private_errors import keep_errors_private
 from dagster_project.resources import RESOURCES
 from dagster_project.study_file import read_study_file
@@ -22,6 +23,8 @@ def user_studies() -> list[dg.Definitions]:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Every study, with the resources and the executor they share."""
-    shared = dg.Definitions(resources=RESOURCES, executor=step_executor())
+    shared = dg.Definitions(
+        resources={**RESOURCES, "notifier": Notifier()}, sensors=SENSORS, executor=step_executor()
+    )
     packaged = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
     return dg.Definitions.merge(packaged, *user_studies(), shared)

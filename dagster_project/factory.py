@@ -8,6 +8,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.assets.benchmark import benchmark_assets
 from dagster_project.assets.comparison import comparison_assets
 from dagster_project.assets.data import data_assets
+from dagster_project.assets.drift import drift_assets
 from dagster_project.assets.evaluation import evaluation_assets
 from dagster_project.assets.generation import generation_assets
 from dagster_project.assets.label_audit import label_audit_assets
@@ -16,8 +17,10 @@ from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
 from dagster_project.assets.release_candidate import release_candidate_assets
 from dagster_project.assets.sensitivity import sensitivity_assets
-from dagster_project.automation import jobs_on_request, refresh_job
+from dagster_project.automation import evaluate_job, jobs_on_request, refresh_job
 from dagster_project.checks import suite_checks
+from dagster_project.schedule import refresh_schedule
+from dagster_project.seed_watch import seed_sensor
 from dagster_project.study_file import StudyFile
 
 
@@ -43,15 +46,22 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
         )
     ]
     study_level = (data_assets, nuisance_assets, positivity_assets, sensitivity_assets)
-    assets = [*(asset for declare in study_level for asset in declare(make)), *branches]
+    assets = [
+        *(asset for declare in study_level for asset in declare(make)),
+        *branches,
+        *drift_assets(make),
+    ]
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
     # the report comes before any audit or release: neither is among its guards
     releases = [asset for g in study.generators for asset in release_candidate_assets(make, g)]
     audits = [asset for g in study.generators for asset in label_audit_assets(make, g)]
     every = [*assets, *comparison_assets(make, guards), *audits, *releases]
+    refresh = refresh_job(study)
     return dg.Definitions(
         assets=every,
         asset_checks=suites,
-        jobs=[refresh_job(study), *jobs_on_request(study, every)],
+        jobs=[refresh, evaluate_job(study, every), *jobs_on_request(study, every)],
+        schedules=[refresh_schedule(study.name, study.schedule, refresh)] if study.schedule else [],
+        sensors=[seed_sensor(study, folder, refresh)] if study.on_new_seed else [],
     )

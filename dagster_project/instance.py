@@ -4,15 +4,19 @@ import os
 import shutil
 from pathlib import Path
 
+import dagster as dg
+
 from dagster_project.resources import hybrid_home
 
 SETTINGS = Path(__file__).with_name("instance.yaml")
+BYTES_FOR_ONE = 4 * 1024**3
 
 
 def prepare_instance() -> Path:
     """Create the instance folder and point this process, and its children, at it.
 
-    Settings that are there already are left as they are. Errors that come from
+    Settings that are there already are left as they are, the pools' limits too (``dagster instance
+    concurrency set gpu 4`` changes one). Errors that come from
     anywhere but this project's own error tree are redacted in the event log,
     since a library may quote a row; `private_errors` keeps them in full.
 
@@ -24,11 +28,34 @@ def prepare_instance() -> Path:
     folder = hybrid_home() / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    if not (folder / "dagster.yaml").exists():
+    is_new = not (folder / "dagster.yaml").exists()
+    if is_new:
         shutil.copyfile(SETTINGS, folder / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_REDACT_USER_CODE_ERRORS"] = "1"
     # Dagster's commands reset every logger below "dagster", and so would print what is masked.
     os.environ["DAGSTER_REDACTED_ERROR_LOGGER_NAME"] = "hybrid.redacted_errors"
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    if is_new:
+        _limit_pools()
     return folder
+
+
+def pool_limits() -> dict[str, int]:
+    """Say how many steps of each pool this machine bears at once.
+
+    Returns
+    -------
+    dict of str to int
+        ``gpu``: steps that train a network, one for each GPU, or two that share the cores;
+        ``memory``: steps that compare all rows with all people, one for each 4 GiB.
+    """
+    n_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {"gpu": n_gpus or 2, "memory": max(1, n_bytes // BYTES_FOR_ONE)}
+
+
+def _limit_pools() -> None:
+    with dg.DagsterInstance.get() as instance:
+        for pool, limit in pool_limits().items():
+            instance.event_log_storage.set_concurrency_slots(pool, limit)

@@ -7,7 +7,6 @@ import pandas as pd
 
 from dagster_project.assets.data import own_holdout, read_seed, study_splits
 from dagster_project.study_file import StudyFile
-from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
 from hybrid_assets.small_cells import told_count
 
@@ -130,7 +129,7 @@ def _repeated(identifiers: pd.DataFrame) -> list[str]:
 
 
 def _expected_gates(study: StudyFile, *, n_holdout: int, smallest_arm: int) -> list[str]:
-    needed, found = PrivacyPolicy().min_holdout, []
+    needed, found = study.privacy.policy.min_holdout, []
     if n_holdout < needed:
         found.append(
             f"privacy_verdict: INCONCLUSIVE at best; {n_holdout} people in the holdout, "

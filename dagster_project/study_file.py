@@ -8,6 +8,7 @@ from dagster._utils.pydantic_yaml import enrich_validation_errors_with_source_po
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import Field, model_validator
 
+from dagster_project.schedule import Schedule
 from dagster_project.sources import AnySource
 from dagster_project.sources.base import KnownEffect
 from hybrid_assets.errors import StudyError
@@ -89,9 +90,15 @@ class StudyFile(Study):
         E-mail addresses or ``team:name``.
     pairing : Pairing, optional
         Adds ``<generator>/paired_table`` for every generator.
+    schedule : Schedule, optional
+        When the study is refreshed by itself.
+    on_new_seed : bool
+        Whether it is refreshed once for each new version of its source.
     """
 
     source: AnySource
+    schedule: Schedule | None = Field(default=None, exclude=True)  # decides no result: no part
+    on_new_seed: bool = Field(default=False, exclude=True)  # of the content hash
     holdout: Holdout = Holdout(share=0.2)
     owners: tuple[Owner, ...] = ()
     pairing: Pairing | None = None
@@ -110,6 +117,12 @@ class StudyFile(Study):
             raise ValueError(
                 "pairing: expected recipe targeted (hybrid paper-tables has the published one)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _watched_source_can_change(self) -> Self:
+        if self.on_new_seed and not self.source.lies_in_files:
+            raise ValueError("on_new_seed: expected a source that lies in files of your own")
         return self
 
     @property

@@ -137,7 +137,8 @@ def _state(entry: pd.Series, versions: Mapping[tuple[str, str], str], study: Stu
         return "code changed"
     for name, version in json.loads(entry["upstream"]).items():
         kind = "model" if name.endswith(FILES_SUFFIX) else "table"
-        if versions.get((name.removesuffix(FILES_SUFFIX), kind)) != version:
+        now = versions.get((name.removesuffix(FILES_SUFFIX), kind))
+        if now is not None and now != version:  # None: a source, which only a new run reads
             return "input changed"
     return "current"
 

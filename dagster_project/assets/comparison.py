@@ -32,6 +32,10 @@ from hybrid_assets.report.forest_plot import ate_forest_plot
 from hybrid_assets.report.page import study_report_html
 from hybrid_assets.report.summary import ComparisonRow
 
+# made anew after what they compare, once the automation sensor is turned on
+FOLLOWS = dg.AutomationCondition.eager() & (
+    dg.AutomationCondition.all_deps_blocking_checks_passed()
+)
 COMPARISON = TypeAdapter(tuple[ComparisonRow, ...])
 
 
@@ -52,6 +56,7 @@ def comparison_assets(
         ],
         kinds={"duckdb"},
         privacy="derived",
+        condition=FOLLOWS,
     )
     def ate_estimates(run: AssetRun) -> AssetResult:
         """The effect in every table, beside the seed's and, where it is known, the truth."""
@@ -67,6 +72,7 @@ def comparison_assets(
         ],
         kinds={"duckdb"},
         privacy="derived",
+        condition=FOLLOWS,
     )
     def generator_comparison(run: AssetRun) -> AssetResult:
         """One line for each table: prediction, effect, distance to people."""
@@ -88,6 +94,7 @@ def comparison_assets(
         ],
         kinds={"html"},
         privacy="derived",
+        condition=FOLLOWS,
     )
     def study_report(run: AssetRun) -> AssetResult:
         """One page for people who would rather look: comparison, risks, pictures, checks."""

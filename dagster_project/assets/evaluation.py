@@ -92,6 +92,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         kinds={"duckdb"},
         privacy="derived",
         checks=[copies, share, verdict],
+        pool="memory",
     )
     def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distances and attacks, each with what unseen people would give beside it."""

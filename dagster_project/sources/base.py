@@ -1,7 +1,9 @@
 """What every source can do."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 
@@ -44,6 +46,26 @@ class Source(Strict, ABC):
         SourceError
             If there is no such table or it cannot be read.
         """
+
+    lies_in_files: ClassVar[bool] = False
+
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """List the files that the rows come from; none if they cannot change.
+
+        Raises
+        ------
+        SourceError
+            If one is not there.
+        """
+        return ()
+
+    def version(self, folder: Path) -> str:
+        """Hash the files, which is cheaper than reading the table; raises as `files` does."""
+        digest = hashlib.sha256()
+        for file in self.files(folder):
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()
 
     @property
     def known_effect(self) -> KnownEffect | None:

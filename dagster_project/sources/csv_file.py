@@ -3,7 +3,7 @@
 import csv
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -25,6 +25,12 @@ class CsvSource(Source):
     kind: Literal["csv"]
     path: str
     separator: str = ","
+
+    lies_in_files: ClassVar[bool] = True
+
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """Give the one file."""
+        return (existing_file(folder, self.path, "csv"),)
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Read every column; an empty cell or NA is missing."""

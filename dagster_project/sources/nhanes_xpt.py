@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -31,6 +31,13 @@ class NhanesXptSource(Source):
 
     kind: Literal["nhanes_xpt"]
     folder: str
+
+    lies_in_files: ClassVar[bool] = True
+
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """List the twelve files."""
+        found = self._files((folder / Path(self.folder).expanduser()).resolve())
+        return tuple(found.values())
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Read the files, put each person's answers into one row and recode them."""

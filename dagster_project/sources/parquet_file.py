@@ -1,7 +1,7 @@
 """A Parquet file."""
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pandas as pd
 
@@ -20,6 +20,12 @@ class ParquetSource(Source):
 
     kind: Literal["parquet"]
     path: str
+
+    lies_in_files: ClassVar[bool] = True
+
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """Give the one file."""
+        return (existing_file(folder, self.path, "parquet"),)
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Read every column."""

@@ -77,7 +77,7 @@ def judge(measures: Iterable[Measure], policy: PrivacyPolicy) -> list[Finding]:
     Holm 1979, *A simple sequentially rejective multiple test procedure*.
     """
     measures = list(measures)
-    adjusted = _holm([m.p_value if m.own_significance is None else None for m in measures])
+    adjusted = holm_adjusted([m.p_value if m.own_significance is None else None for m in measures])
     findings = []
     for measure, p_family in zip(measures, adjusted, strict=True):
         p_value = p_family if measure.own_significance is None else measure.p_value
@@ -104,7 +104,8 @@ def overall(findings: Iterable[Finding]) -> Verdict:
     return next((verdict for verdict in Verdict if verdict in found), Verdict.INCONCLUSIVE)
 
 
-def _holm(p_values: list[float | None]) -> list[float | None]:
+def holm_adjusted(p_values: list[float | None]) -> list[float | None]:
+    """Adjust p-values for their number, by Holm; None, for what is not tested, stays."""
     tested = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
     adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
