@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    import torch
+    from hybrid_assets.language.reading import Memory
 
 FINISHED = -1
 
@@ -85,21 +85,21 @@ class WaitingRoom:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._parts: dict[tuple[int, int], list[tuple[Prefixes, torch.Tensor | None]]]
+        self._parts: dict[tuple[int, int], list[tuple[Prefixes, Memory | None]]]
         self._parts = defaultdict(list)
         self._n_waiting = 0
 
     def __bool__(self) -> bool:
         return self._n_waiting > 0
 
-    def put(self, prefixes: Prefixes, memory: torch.Tensor | None, n_read: int) -> None:
+    def put(self, prefixes: Prefixes, memory: Memory | None, n_read: int) -> None:
         """Let prefixes wait, of which the model has read `n_read` tokens."""
         if len(prefixes):
             key = n_read, prefixes.pending.shape[1]
             self._parts[key].append((prefixes, memory))
             self._n_waiting += len(prefixes)
 
-    def pop(self) -> tuple[Prefixes, torch.Tensor | None, int]:
+    def pop(self) -> tuple[Prefixes, Memory | None, int]:
         """Give the next batch, its keys and values, and for how many tokens those are.
 
         The keys and values are as `reading.next_probabilities` takes them.
@@ -118,26 +118,21 @@ class WaitingRoom:
         if waiting:
             self._parts[key] = waiting
         self._n_waiting -= n_taken
-        return Prefixes.joined([p for p, _ in taken]), _gathered(taken, key[1]), key[0]
+        return Prefixes.joined([p for p, _ in taken]), _gathered(taken), key[0]
 
 
-def _gathered(
-    parts: list[tuple[Prefixes, torch.Tensor | None]], n_pending: int
-) -> torch.Tensor | None:
-    """Copy the keys and values of all rows into one tensor, with room for what is pending."""
+def _gathered(parts: list[tuple[Prefixes, Memory | None]]) -> Memory | None:
+    """Copy the keys and values of all rows into one tensor a layer."""
     import torch
 
-    first = parts[0][1]
-    if first is None:
+    if parts[0][1] is None:
         return None
-    *shape, n_read, width = first.shape[1:]
     n_rows = sum(len(prefixes) for prefixes, _ in parts)
-    gathered = first.new_empty(n_rows, *shape, n_read + n_pending, width)
+    gathered = [kept.new_empty(n_rows, *kept.shape[1:]) for kept in parts[0][1]]
     n_done = 0
     for prefixes, memory in parts:
-        assert memory is not None
-        rows = torch.from_numpy(prefixes.parent).to(first.device)
-        room = gathered[n_done : n_done + len(prefixes), ..., :n_read, :]
-        torch.index_select(memory, 0, rows, out=room)
+        rows = torch.from_numpy(prefixes.parent).to(gathered[0].device)
+        for room, kept in zip(gathered, memory or (), strict=True):
+            torch.index_select(kept, 0, rows, out=room[n_done : n_done + len(prefixes)])
         n_done += len(prefixes)
     return gathered

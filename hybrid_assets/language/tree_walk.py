@@ -15,8 +15,9 @@ from hybrid_assets.language.prefixes import FINISHED, Prefixes, WaitingRoom
 from hybrid_assets.language.reading import most_prefixes, next_probabilities
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
+
+    from hybrid_assets.language.reading import Memory
 
 Split = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -179,7 +180,7 @@ class TreeWalk:
         )
 
     def _advance(
-        self, waiting: WaitingRoom, prefixes: Prefixes, memory: torch.Tensor | None, n_read: int
+        self, waiting: WaitingRoom, prefixes: Prefixes, memory: Memory | None, n_read: int
     ) -> Iterator[FinishedRows]:
         """Let the model read what is pending, and go on to all prefixes that follow."""
         n_pending = prefixes.pending.shape[1]
