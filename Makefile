@@ -28,7 +28,9 @@ coverage: $(INSTALLED)
 # Side by side with named peers, one thread; minutes. Results: benchmarks/RESULTS.md
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(BIN)/python -m benchmarks estimator_speed
+	$(BIN)/python -m benchmarks estimator_speed language_speed language_scaling language_quality
+	@echo "Not run, for what they need: language_smollm2, REaLTabFormer in language_quality, and"
+	@echo "privacy_speed. Each script's first lines say what to install; list: python -m benchmarks"
 
 # 40 draws of two designs with three generators: about two CPU hours, most of them the GAN's.
 claim: $(INSTALLED)

@@ -59,7 +59,8 @@ def next_probabilities(
         use_cache=True,
         logits_to_keep=torch.tensor(positions, device=model.device),
     )
-    probabilities = (output.logits.double() / temperature).softmax(dim=2).cpu().numpy()
+    logits = output.logits.double().div_(temperature)
+    probabilities = logits.softmax(dim=2).cpu().numpy()
     layers = output.past_key_values.layers
     return probabilities, [part for layer in layers for part in (layer.keys, layer.values)]
 
