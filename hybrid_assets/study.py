@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
@@ -31,6 +31,7 @@ from hybrid_assets.generators import (
     AnyGeneratorSettings,
     UndecidedGeneratorSettings,
 )
+from hybrid_assets.named_settings import generators_by_name, named_settings
 from hybrid_assets.nuisance import (
     ForestSettings,
     NuisanceSettings,
@@ -97,34 +98,6 @@ class ObservationalDesign(Strict):
 
 
 AssignmentDesign = Annotated[TrialDesign | ObservationalDesign, Field(discriminator="kind")]
-
-
-def named_settings(value: Any) -> Any:
-    """Turn a list of names into names with default settings; so too a name with nothing."""
-    if isinstance(value, (list, tuple)):
-        repeated = sorted({str(name) for name in value if value.count(name) > 1})
-        if repeated:
-            raise ValueError(f"named more than once: {repeated}")
-        return {name: {} for name in value}
-    if isinstance(value, dict):
-        return {name: {} if settings is None else settings for name, settings in value.items()}
-    return value
-
-
-def generators_by_name(value: Any) -> Any:
-    """Give each generator its kind, by default the name it carries."""
-    named = named_settings(value)
-    if not isinstance(named, dict):
-        return named
-    for name, settings in named.items():
-        if not (isinstance(name, str) and name.isidentifier() and name == name.lower()):
-            raise ValueError(f"generator name {name!r}: expected a lower-case word")
-        if isinstance(settings, dict):
-            named[name] = {"kind": name, **settings}
-            if named[name]["kind"] not in GENERATORS:
-                known = ", ".join(GENERATORS)
-                raise ValueError(f"unknown generator {named[name]['kind']!r}; known: {known}")
-    return named
 
 
 class Study(Strict):
@@ -240,23 +213,15 @@ class Study(Strict):
         return value
 
     @model_validator(mode="after")
-    def _subgroups_are_covariates(self) -> Self:
+    def _named_columns_are_covariates(self) -> Self:
         roles = {self.treatment, self.outcome, *self.identifiers}
-        for name in self.subgroups:
+        for name, use in (
+            *((name, "subgroup") for name in self.subgroups),
+            *((name, "sensitive") for name in self.privacy.sensitive or ()),
+        ):
             if name in roles or (self.covariates is not None and name not in self.covariates):
                 raise ValueError(
-                    f"study {self.name!r}, column {name!r}: expected a covariate as subgroup"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _sensitive_columns_are_covariates(self) -> Self:
-        roles = {self.treatment, self.outcome, *self.identifiers}
-        for name in self.privacy.sensitive or ():
-            if name in roles or (self.covariates is not None and name not in self.covariates):
-                raise ValueError(
-                    f"study {self.name!r}, column {name!r}: expected a covariate as sensitive "
-                    "(treatment and outcome always are)"
+                    f"study {self.name!r}, column {name!r}: expected a covariate as {use}"
                 )
         return self
 

@@ -16,7 +16,7 @@ from hybrid_assets.small_cells import told_share
 
 
 @dataclass(frozen=True)
-class Finding:
+class Decision:
     """Whether a gate is open, on which evidence, and what opens it."""
 
     is_open: bool
@@ -24,32 +24,32 @@ class Finding:
     advice: str
 
 
-def recipe(found: ReleaseEvidence, settings: Gates) -> Finding:
+def recipe(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether the table was made to be released: no override opens this gate."""
     facts = found.facts
     if facts.label:
-        return Finding(False, facts.label, "Run the whole study, with recipe: targeted.")
-    return Finding(
+        return Decision(False, facts.label, "Run the whole study, with recipe: targeted.")
+    return Decision(
         facts.generator_kind != "bootstrap",
         f"generator {facts.generator_kind}, {facts.assignment} assignment, calibrated recipe",
         "The bootstrap hands out real people's covariates: release another generator's table.",
     )
 
 
-def table_suite(found: ReleaseEvidence, settings: Gates) -> Finding:
+def table_suite(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether columns, row count, types, ranges and levels are the study's."""
     broken = ", ".join(found.broken_rules)
-    return Finding(
+    return Decision(
         not broken,
         f"rules broken: {broken}" if broken else "every rule on columns and values is met",
         "Look at these checks of the hybrid table; materialize the study again.",
     )
 
 
-def digit_precision(found: ReleaseEvidence, settings: Gates) -> Finding:
+def digit_precision(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether every continuous column shows no more digits than it declares."""
     beyond = {name: n for name, n in found.cells_beyond.items() if n}
-    return Finding(
+    return Decision(
         not beyond,
         "cells beyond the declared digits: "
         + (", ".join(f"{name} {n}" for name, n in beyond.items()) or "none"),
@@ -57,11 +57,11 @@ def digit_precision(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-def exact_copies(found: ReleaseEvidence, settings: Gates) -> Finding:
+def exact_copies(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether rows equal training people no more often than unseen people do."""
     copies = found.copies
     by_chance = copies.n_holdout_copies_in_train / copies.n_holdout
-    return Finding(
+    return Decision(
         copies.excess_copy_share <= settings.max_excess_copies,
         f"{_percent(copies.n_copies_in_train / copies.n_synthetic)} of the rows have a training "
         "person's covariates, as have "
@@ -72,7 +72,7 @@ def exact_copies(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-def rare_levels(found: ReleaseEvidence, settings: Gates) -> Finding:
+def rare_levels(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether no level is shown that only a few training people have."""
     shown = {
         f.measure.target: int(f.measure.value)
@@ -80,7 +80,7 @@ def rare_levels(found: ReleaseEvidence, settings: Gates) -> Finding:
         if f.measure.attack is Attack.RARE_LEVELS and f.measure.value > 0
     }
     few = found.privacy.policy.rare_people
-    return Finding(
+    return Decision(
         not shown,
         f"levels shown that fewer than {few} training people have: "
         + (", ".join(f"{name} {n}" for name, n in shown.items()) or "none"),
@@ -88,12 +88,12 @@ def rare_levels(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-def privacy_verdict(found: ReleaseEvidence, settings: Gates) -> Finding:
+def privacy_verdict(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether no attack tells of training people what it does not tell of others."""
     privacy, unseen = found.privacy, ", ".join(found.columns_not_attacked)
     counts = Counter(finding.verdict for finding in privacy.findings)
     words = ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v]) or "no attack made"
-    return Finding(
+    return Decision(
         privacy.verdict is Verdict.PASS and not unseen,
         f"{privacy.verdict.value} under policy {privacy.policy.name}: {words}; "
         f"{privacy.n_holdout} unseen people" + (f"; not attacked: {unseen}" if unseen else ""),
@@ -116,11 +116,11 @@ def _privacy_advice(privacy: PrivacyEvaluation) -> str:
     return " ".join([*first, "All findings are in the privacy evaluation."])
 
 
-def row_budget(found: ReleaseEvidence, settings: Gates) -> Finding:
+def row_budget(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether few enough rows leave, all releases of the same people taken together."""
     facts = found.facts
     budget = settings.row_budget * facts.n_members
-    return Finding(
+    return Decision(
         facts.n_rows + facts.n_rows_released_before <= budget,
         f"{facts.n_rows:,} rows and {facts.n_rows_released_before:,} released before; budget "
         f"{budget:,.0f}, {settings.row_budget:g} for each of {facts.n_members:,} training people",
@@ -128,10 +128,10 @@ def row_budget(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-def effect_kept(found: ReleaseEvidence, settings: Gates) -> Finding:
+def effect_kept(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether the table's exact effect is the seed's TMLE."""
     facts = found.facts
-    return Finding(
+    return Decision(
         facts.drift <= settings.max_effect_drift,
         f"effect {facts.psi_exact:.6g}, seed's TMLE {facts.seed_estimate:.6g}: {facts.drift:.3g} "
         f"standard errors apart; limit {settings.max_effect_drift:g}",
@@ -139,10 +139,10 @@ def effect_kept(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-def calibration_shift(found: ReleaseEvidence, settings: Gates) -> Finding:
+def calibration_shift(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether the outcome model had to be moved little to keep the effect."""
     shift, limit = found.calibration_shift, settings.max_calibration_shift
-    return Finding(
+    return Decision(
         shift is not None and shift <= limit,
         "not calibrated" if shift is None else f"largest shift {shift:.3g}; limit {limit:g}",
         "The covariate law or the outcome model is poor: train the generator longer, use another, "
@@ -150,9 +150,9 @@ def calibration_shift(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-def positivity(found: ReleaseEvidence, settings: Gates) -> Finding:
+def positivity(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether few people's treatment was all but certain."""
-    return Finding(
+    return Decision(
         found.extreme_share <= settings.max_extreme_share,
         f"share of people with an extreme propensity {_percent(found.facts.extreme_share)}; limit "
         f"{_percent(settings.max_extreme_share)}",
@@ -161,7 +161,7 @@ def positivity(found: ReleaseEvidence, settings: Gates) -> Finding:
     )
 
 
-Gate = Callable[[ReleaseEvidence, Gates], Finding]
+Gate = Callable[[ReleaseEvidence, Gates], Decision]
 GATES: Mapping[str, Gate] = {
     gate.__name__: gate
     for gate in (
@@ -195,15 +195,15 @@ def evaluate_gates(
     """
     results = []
     for name, gate in GATES.items():
-        finding = gate(found, settings)
+        decision = gate(found, settings)
         override = settings.override_of(name, generator)
         by_person = GateVerdict.SHUT if override is None else GateVerdict.OVERRIDDEN
         results.append(
             GateResult(
                 name=name,
-                verdict=GateVerdict.OPEN if finding.is_open else by_person,
-                evidence=finding.evidence,
-                advice="" if finding.is_open else finding.advice,
+                verdict=GateVerdict.OPEN if decision.is_open else by_person,
+                evidence=decision.evidence,
+                advice="" if decision.is_open else decision.advice,
                 override=override,
             )
         )
