@@ -130,10 +130,10 @@ def row_budget(found: ReleaseEvidence, settings: Gates) -> Decision:
 
 def effect_kept(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether the table's exact effect is the seed's TMLE."""
-    facts = found.facts
+    facts, drift = found.facts, round(found.facts.drift, 4)
     return Decision(
         facts.drift <= settings.max_effect_drift,
-        f"effect {facts.psi_exact:.6g}, seed's TMLE {facts.seed_estimate:.6g}: {facts.drift:.3g} "
+        f"effect {facts.psi_exact:.6g}, seed's TMLE {facts.seed_estimate:.6g}: {drift:g} "
         f"standard errors apart; limit {settings.max_effect_drift:g}",
         "Materialize the study again with recipe: targeted; its calibration keeps the effect.",
     )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from hybrid_assets.gates.evidence import ReleaseFacts
-from hybrid_assets.gates.settings import Override
+from hybrid_assets.gates.settings import CAN_BE_OVERRIDDEN, Override
 
 
 class GateVerdict(StrEnum):
@@ -97,7 +97,14 @@ class GateReport:
     @property
     def refusal(self) -> str:
         """Say which gates are shut and what opens them; empty if none is."""
-        return " ".join(f"{g.name} is shut: {g.evidence}. {g.advice}" for g in self.shut)
+        said = [f"{gate.name} is shut: {gate.evidence}. {gate.advice}" for gate in self.shut]
+        if any(gate.name in CAN_BE_OVERRIDDEN for gate in self.shut):
+            said.append(BY_NAME)
+        return " ".join(said)
 
 
+BY_NAME = (
+    "Or a named person opens a gate and says why, in the study file "
+    "(gates: {overrides: [{gate, generator, person, reason}]})."
+)
 GATE_REPORT = TypeAdapter(GateReport)

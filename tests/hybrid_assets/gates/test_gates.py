@@ -15,6 +15,7 @@ from hybrid_assets.gates import (
     ReleaseFacts,
     evaluate_gates,
 )
+from hybrid_assets.gates.report import BY_NAME
 from hybrid_assets.gates.settings import CAN_BE_OVERRIDDEN, CANNOT_BE_OVERRIDDEN
 from hybrid_assets.privacy.dcr import DcrEvaluation, DcrShare, DistanceQuantiles
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
@@ -127,7 +128,8 @@ def test_each_gate_is_shut_by_its_own_evidence_and_says_what_to_do(name: str) ->
     assert shut.name == name
     assert shut.evidence.startswith(TOLD[name])
     assert len(shut.advice) > 20
-    assert report.refusal == f"{name} is shut: {shut.evidence}. {shut.advice}"
+    by_name = "" if name in CANNOT_BE_OVERRIDDEN else f" {BY_NAME}"
+    assert report.refusal == f"{name} is shut: {shut.evidence}. {shut.advice}{by_name}"
 
 
 def test_an_override_opens_its_gate_and_stays_visible() -> None:
