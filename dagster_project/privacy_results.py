@@ -67,11 +67,11 @@ def stored_evaluation(run: AssetRun, generator: str) -> PrivacyEvaluation:
 def evaluation_before_release(run: AssetRun, generator: str) -> PrivacyEvaluation:
     """Add the label audit to the attacks, where it was made of the present tables and models."""
     evaluation, audit = stored_evaluation(run, generator), f"{generator}/label_audit"
+    if run.warehouse.moved_upstream(audit):
+        return evaluation  # before it is remembered as something the candidate was made from
     try:
         run.version(audit)
     except TableNotFound:
-        return evaluation
-    if run.warehouse.moved_upstream(audit):
         return evaluation
     (finding,) = FINDINGS.validate_json(run.files(audit)[AUDIT_FILE])
     return evaluation.with_finding(finding)
