@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ class AuditAnswer:
         """Fitted generators."""
         return tuple(e for e in self.made.entries if e.asset.endswith(f"/{GENERATOR_MODEL}"))
 
+    def word_for(self, entry: LogEntry) -> str:
+        """Say what an entry is: table, model, document, or the files beside a table."""
+        tables = {each.asset for each in self.made.entries if each.kind == "table"}
+        return "files" if entry.kind == "model" and entry.asset in tables else entry.kind
+
     def distinct(self, field: str) -> list[Any]:
         """Give the values that the entries hold of a field, in order of appearance."""
         return list(dict.fromkeys(getattr(entry, field) for entry in self.made.entries))
@@ -59,7 +65,7 @@ class AuditAnswer:
             "checks": [asdict(check) for check in self.checks],
             "entries": [asdict(entry) for entry in self.made.entries],
         }
-        return json.dumps(document, default=str, indent=1)
+        return json.dumps(document, default=datetime.isoformat, indent=1)
 
 
 def _version(entry: LogEntry) -> dict[str, object]:

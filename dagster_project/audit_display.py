@@ -72,21 +72,21 @@ def _tree(answer: AuditAnswer) -> Tree:
         shown.add(entry.sequence)
         for parent in answer.made.parents[entry.sequence]:
             if parent.sequence in shown:
-                branch.add(f"{parent.asset} ({parent.kind}): above")
+                branch.add(f"{parent.asset} ({answer.word_for(parent)}): above")
             else:
-                grow(branch.add(_label(parent)), parent)
+                grow(branch.add(_label(answer, parent)), parent)
         for name, version in answer.made.sources[entry.sequence].items():
             branch.add(f"{name}  {version[:12]}")
 
-    root = Tree(_label(answer.made.target))
+    root = Tree(_label(answer, answer.made.target))
     grow(root, answer.made.target)
     return root
 
 
-def _label(entry: LogEntry) -> str:
+def _label(answer: AuditAnswer, entry: LogEntry) -> str:
     rows = "" if entry.n_rows is None else f"  {entry.n_rows:,} rows"
     return (
-        f"{entry.asset} ({entry.kind}){rows}  {entry.data_version[:12]}  "
+        f"{entry.asset} ({answer.word_for(entry)}){rows}  {entry.data_version[:12]}  "
         f"{entry.recorded_at:%Y-%m-%d %H:%M}  {entry.user_name}"
     )
 

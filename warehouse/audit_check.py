@@ -127,6 +127,7 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
         sums = folder / SUMS_FILE
         if sums.is_file():
             sealed[generator, _sha256(sums)] = folder
+            yield from (f"{name}: {fault}" for fault in _file_faults(folder, sums))
         else:
             yield f"{name} has lost its {SUMS_FILE}"
         yield from _anchor_faults(name, folder, entries)
@@ -141,6 +142,17 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
         sealed.pop(key, None)
     for folder in sealed.values():
         yield f"release {folder.parent.name}/{folder.name} is not in the audit log as it is now"
+
+
+def _file_faults(folder: Path, sums: Path) -> Iterator[str]:
+    lines = sums.read_text("utf-8", "replace").splitlines()
+    listed = {file: digest for digest, _, file in (line.partition("  ") for line in lines)}
+    files = {file.name: file for file in folder.iterdir() if file != sums}
+    yield from (f"{file} is missing" for file in sorted(listed.keys() - files.keys()))
+    yield from (f"{file} was added" for file in sorted(files.keys() - listed.keys()))
+    for name in sorted(files.keys() & listed.keys()):
+        if not files[name].is_file() or _sha256(files[name]) != listed[name]:
+            yield f"{name} was altered"
 
 
 def _anchor_faults(name: str, folder: Path, entries: Sequence[LogEntry]) -> Iterator[str]:

@@ -198,10 +198,17 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         lambda home: (home / "reports/nhefs/study_report.html").unlink(),
         ["audit log entry 5: the document study_report is missing"],
     ),
-    "anchor of a release altered": (altered_anchor, ["release gan/1: audit log entry 3"]),
+    "anchor of a release altered": (
+        altered_anchor,
+        ["release gan/1: release.json was altered", "release gan/1: audit log entry 3"],
+    ),
     "anchor of a release removed": (
         lambda home: (home / RELEASE / "1" / "release.json").unlink(),
-        ["release gan/1: release.json cannot be read"],
+        ["release gan/1: release.json is missing", "release gan/1: release.json cannot be read"],
+    ),
+    "file put into a release": (
+        lambda home: (home / RELEASE / "2" / "seed.csv").write_text("x") and None,
+        ["release gan/2: seed.csv was added"],
     ),
     "release removed": (
         removed_release,
@@ -209,7 +216,11 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     ),
     "release altered": (
         altered_release,
-        ["audit log entry 7: the release of gan", "release gan/2 is not in the audit log"],
+        [
+            "release gan/2: release.json was added",
+            "audit log entry 7: the release of gan",
+            "release gan/2 is not in the audit log",
+        ],
     ),
     "database removed": (
         lambda home: (home / "warehouse" / "nhefs.duckdb").unlink(),
