@@ -31,7 +31,7 @@ from hybrid_assets.schema import TableSchema
 
 END, PAD = "<|endoftext|>", "\n"  # be-great reads both as nothing
 N_TOKENS, N_POSITIONS, WIDTH, N_LAYERS = 500, 128, 64, 2
-EPOCHS, BATCH_SIZE, LEARNING_RATE = 100, 32, 3e-3
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 60, 32, 3e-3
 
 
 @dataclass(frozen=True)

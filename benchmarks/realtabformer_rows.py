@@ -18,7 +18,7 @@ import time
 
 import pandas as pd
 
-EPOCHS, BATCH_SIZE, LEARNING_RATE = 100, 32, 3e-3
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 60, 32, 3e-3
 
 
 def main(seed: str, rows: str, n_rows: int) -> None:
