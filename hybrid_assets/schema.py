@@ -36,7 +36,8 @@ class ColumnSchema(BaseModel):
     Canonical dtypes: ``binary`` and ``integer`` are int64, ``continuous`` is
     float64 with `decimals` digits after the point, ``categorical`` and
     ``ordinal`` are pandas categories over `levels` (ordered for ``ordinal``).
-    `minimum` and `maximum` are the seed's, for numeric kinds only.
+    `minimum` and `maximum` are the seed's, for numeric kinds only. Where
+    `may_be_missing`, binary and integer columns are pandas' ``Int64``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class ColumnSchema(BaseModel):
     minimum: float | None = None
     maximum: float | None = None
     decimals: int | None = None
+    may_be_missing: bool = False
 
     @property
     def is_discrete_set(self) -> bool:
@@ -55,13 +57,15 @@ class ColumnSchema(BaseModel):
         return self.kind in (ColumnKind.BINARY, ColumnKind.CATEGORICAL, ColumnKind.ORDINAL)
 
     @property
-    def dtype(self) -> pd.CategoricalDtype | np.dtype:
+    def dtype(self) -> pd.CategoricalDtype | pd.Int64Dtype | np.dtype:
         """The pandas dtype of the canonical column."""
         if self.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
             return pd.CategoricalDtype(
                 list(self.levels or ()), ordered=self.kind is ColumnKind.ORDINAL
             )
-        return np.dtype("float64" if self.kind is ColumnKind.CONTINUOUS else "int64")
+        if self.kind is ColumnKind.CONTINUOUS:
+            return np.dtype("float64")
+        return pd.Int64Dtype() if self.may_be_missing else np.dtype("int64")
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -81,12 +85,17 @@ class ColumnSchema(BaseModel):
         Returns
         -------
         ndarray of bool, shape (n,)
-            True where missing, non-numeric, non-finite, non-integral, outside
-            the seed's range or not one of the levels.
+            True where missing though it may not be, non-numeric, non-finite,
+            non-integral, outside the seed's range or not one of the levels.
         """
+        is_missing = values.isna().to_numpy()
+        bad = self._invalid_present(values) | is_missing
+        return np.asarray(bad & ~is_missing) if self.may_be_missing else np.asarray(bad)
+
+    def _invalid_present(self, values: pd.Series) -> np.ndarray:
         if self.kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
             allowed = {str(level) for level in self.levels or ()}
-            return np.asarray(~level_words(values).isin(allowed) | values.isna())
+            return np.asarray(~level_words(values).isin(allowed))
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         bad = ~np.isfinite(numbers)
         if self.kind is not ColumnKind.CONTINUOUS:
@@ -101,9 +110,9 @@ class ColumnSchema(BaseModel):
             return level_words(values).map(by_word).astype(self.dtype)
         numbers = pd.to_numeric(values)
         if self.kind is not ColumnKind.CONTINUOUS and pd.api.types.is_integer_dtype(numbers):
-            return numbers.astype("int64")  # exact beyond 2**53
+            return numbers.astype(self.dtype)  # exact beyond 2**53
         numbers = numbers.astype("float64")
-        return numbers if self.kind is ColumnKind.CONTINUOUS else numbers.round().astype("int64")
+        return numbers if self.kind is ColumnKind.CONTINUOUS else numbers.round().astype(self.dtype)
 
     def cast_present(self, values: pd.Series) -> pd.Series:
         """Cast as `cast` does, but keep missing values, in float64 where numbers are missing."""
@@ -188,6 +197,16 @@ class TableSchema(BaseModel):
         """
         return pd.DataFrame(
             {c.name: c.cast(table[c.name].reset_index(drop=True)) for c in self.columns}
+        )
+
+    def allowing_missing(self, table: pd.DataFrame) -> TableSchema:
+        """Let the columns be missing that hold missing values in a table."""
+        return TableSchema(
+            study=self.study,
+            columns=tuple(
+                column.model_copy(update={"may_be_missing": bool(table[column.name].isna().any())})
+                for column in self.columns
+            ),
         )
 
     def stored(self, table: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
@@ -127,8 +127,19 @@ def require_same_columns(word: str, names: list[str], schema: TableSchema) -> No
         )
 
 
-def require_complete(table: pd.DataFrame, schema: TableSchema) -> None:
+def require_complete(
+    table: pd.DataFrame, schema: TableSchema, but_for: Collection[str] = ()
+) -> None:
     """Refuse a table that a generator cannot learn from.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Training rows.
+    schema : TableSchema
+        Columns that they need.
+    but_for : collection of str
+        Columns that the generator lets be missing.
 
     Raises
     ------
@@ -141,7 +152,7 @@ def require_complete(table: pd.DataFrame, schema: TableSchema) -> None:
             f"study {schema.study!r}: a generator needs rows and the columns {schema.names}; "
             f"got {len(table)} rows, absent columns {absent}"
         )
-    incomplete = [name for name in schema.names if table[name].isna().any()]
+    incomplete = [n for n in schema.names if n not in but_for and table[n].isna().any()]
     if incomplete:
         raise GeneratorError(
             f"study {schema.study!r}: a generator needs complete columns; {incomplete} hold "

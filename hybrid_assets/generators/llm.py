@@ -123,16 +123,27 @@ class LlmGenerator:
         self.valid_mass_: dict[str, float] = {}
 
     def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
-        """Fine-tune on a canonical, complete, rounded table.
+        """Fine-tune on a canonical, rounded table.
+
+        Parameters
+        ----------
+        table : DataFrame of shape (n, p)
+            Complete but for columns that may be missing.
+        schema : TableSchema
+            Its columns; see `TableSchema.allowing_missing`.
+        rng : Generator
+            Source of the seed.
 
         Raises
         ------
         GeneratorError
-            If the table is empty, lacks columns or holds missing values; if
-            names or levels cannot be told apart in text; if the language
-            model cannot be loaded or is too small for a row.
+            If the table is empty, lacks columns or holds missing values that
+            the schema does not allow; if names or levels cannot be told apart
+            in text; if the language model cannot be loaded or is too small for
+            a row.
         """
-        require_complete(table, schema)
+        missing = [column.name for column in schema.columns if column.may_be_missing]
+        require_complete(table, schema, but_for=missing)
         require_readable(schema)
         with quiet_transformers():
             fitted, self.tokenizer_ = _learn(
@@ -157,7 +168,8 @@ class LlmGenerator:
             Source of all draws.
         given : mapping or DataFrame of shape (n_rows, n_known), optional
             What is known: values or ranges of columns for all rows,
-            ``{"sex": "male", "age": ">= 40"}``; or columns row by row, where
+            ``{"sex": "male", "age": ">= 40"}``, where None is a missing value
+            and ``"not missing"`` forbids it; or columns row by row, where
             missing cells are drawn too.
 
         Raises

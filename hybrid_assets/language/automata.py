@@ -241,7 +241,55 @@ class NumberAutomaton:
         return self._states[key]
 
 
-ColumnAutomaton = LevelTrie | NumberAutomaton
+class NumberOrMissing:
+    """The numbers of a column, or one word that says that there is none.
+
+    A state is a number's, the count of the word's tokens read, or both: their
+    first tokens may be the same.
+
+    Parameters
+    ----------
+    numbers : NumberAutomaton
+        The numbers.
+    word : str
+        Instead of a number.
+    sequence : tuple of int
+        Its tokens, the separator with them.
+    """
+
+    def __init__(self, numbers: NumberAutomaton, word: str, sequence: tuple[int, ...]) -> None:
+        self._numbers, self._word, self._sequence = numbers, word, sequence
+        self.most_tokens = max(numbers.most_tokens, len(sequence))
+        self._pairs: list[tuple[int | None, int | None]] = [(0, 0)]
+        self._states = {self._pairs[0]: 0}
+
+    def node(self, state: int) -> Node:
+        """Give a state; 0 is the first."""
+        number, n_read = self._pairs[state]
+        edges: dict[int, tuple[int | None, int | None]] = {}
+        may_end = n_read == len(self._sequence)
+        if number is not None:
+            node = self._numbers.node(number)
+            onward = zip(node.tokens.tolist(), node.children.tolist(), strict=True)
+            edges = {token: (child, None) for token, child in onward}
+            may_end |= node.may_end
+        if n_read is not None and n_read < len(self._sequence):
+            token = self._sequence[n_read]
+            edges[token] = edges.get(token, (None, None))[0], n_read + 1
+        return _node({token: self._state_of(pair) for token, pair in edges.items()}, may_end)
+
+    def word(self, path: Sequence[int]) -> str:
+        """Give what is written with the tokens `path`, its separator with them."""
+        return self._word if tuple(path) == self._sequence else self._numbers.word(path)
+
+    def _state_of(self, pair: tuple[int | None, int | None]) -> int:
+        if pair not in self._states:
+            self._states[pair] = len(self._pairs)
+            self._pairs.append(pair)
+        return self._states[pair]
+
+
+ColumnAutomaton = LevelTrie | NumberAutomaton | NumberOrMissing
 
 
 def _node(edges: dict[int, int], may_end: bool) -> Node:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.language.serialization import number_format, start_of, written_values
+from hybrid_assets.language.serialization import (
+    number_format,
+    start_of,
+    words_of,
+    written_values,
+)
 from hybrid_assets.language.smoothing import smoothed
 from hybrid_assets.schema import TableSchema
 
@@ -177,10 +182,10 @@ def _most_tokens(schema: TableSchema, tokenizer: PreTrainedTokenizerBase) -> int
     """Count the tokens of the longest row the schema allows, its two end tokens included."""
     n_tokens = 2
     for column in schema.columns:
-        words = [str(level) for level in column.levels or ("0",)]
+        words = words_of(column)
         if not column.is_discrete_set:
             numbers = number_format(column, fixed_width=True)
-            words = [
+            words += [
                 numbers.word(limit / 10**numbers.decimals) for limit in (numbers.low, numbers.high)
             ]
         texts = [f"{start_of(column.name)} {word}" for word in words]

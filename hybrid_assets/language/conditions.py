@@ -16,6 +16,7 @@ from hybrid_assets.language.serialization import number_format, written_values
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
 Conditions = Mapping[str, object] | pd.DataFrame
+NOT_MISSING = "not missing"
 BOUND = re.compile(r"\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*")
 
 
@@ -56,7 +57,7 @@ def conditions_met(
     Parameters
     ----------
     conditions : mapping, DataFrame of shape (n_rows, n_known) or None
-        See `given_conditions` and `given_values`; missing cells are not known.
+        See `given_conditions` and `given_values`; missing cells of a table are not known.
     schema : TableSchema
         Of the whole table.
     n_rows : int
@@ -102,7 +103,8 @@ def given_values(table: pd.DataFrame, schema: TableSchema, *, fixed_width: bool)
     Parameters
     ----------
     table : DataFrame of shape (n_rows, n_known)
-        Complete; columns of the schema, at least one of which is not there.
+        Columns of the schema, at least one of which is not there. A missing
+        value is one where the column may be missing.
     schema : TableSchema
         Of the whole table.
     fixed_width : bool
@@ -116,8 +118,9 @@ def given_values(table: pd.DataFrame, schema: TableSchema, *, fixed_width: bool)
     known = _known_schema(list(table.columns), schema)
     _, counts = known.invalid_counts(table)
     for column in known.columns:
-        if column.kind is ColumnKind.BINARY and not table[column.name].isin([0, 1]).all():
-            counts[column.name] = int((~table[column.name].isin([0, 1])).sum())
+        values = table[column.name].dropna() if column.may_be_missing else table[column.name]
+        if column.kind is ColumnKind.BINARY and not values.isin([0, 1]).all():
+            counts[column.name] = int((~values.isin([0, 1])).sum())
     if counts:
         raise GeneratorError(
             f"study {schema.study!r}: given values that columns cannot have: {counts} (rows by "
@@ -139,8 +142,9 @@ def given_conditions(
     Parameters
     ----------
     conditions : mapping of str to object
-        A value by column; or, for columns of numbers, a range such as
-        ``">= 40"`` or ``">= 40 and < 65"``.
+        A value by column, None for a missing one; or, for columns of numbers,
+        a range such as ``">= 40"`` or ``">= 40 and < 65"``; or ``"not missing"``
+        for a column that may be.
     schema : TableSchema
         Of the whole table.
     n_rows : int
@@ -157,7 +161,8 @@ def given_conditions(
     ranges = {
         name: text
         for name, text in conditions.items()
-        if isinstance(text, str) and not schema[name].is_discrete_set
+        if isinstance(text, str)
+        and (not schema[name].is_discrete_set or _is_presence(text, schema[name]))
     }
     values = {name: value for name, value in conditions.items() if name not in ranges}
     known = nothing_given(n_rows)
@@ -183,7 +188,13 @@ def _known_schema(names: list[str], schema: TableSchema) -> TableSchema:
     return schema.select(names)
 
 
+def _is_presence(text: str, column: ColumnSchema) -> bool:
+    return text == NOT_MISSING and column.may_be_missing and text not in (column.levels or ())
+
+
 def _restriction(text: str, column: ColumnSchema, study: str) -> Restriction:
+    if _is_presence(text, column):
+        return Restriction(missing=False)
     bounds = [BOUND.fullmatch(part) for part in text.split(" and ")]
     numbers = number_format(column)
     low, high = numbers.low, numbers.high
@@ -203,4 +214,4 @@ def _restriction(text: str, column: ColumnSchema, study: str) -> Restriction:
         raise GeneratorError(
             f"study {study!r}, column {column.name!r}: it has no value in the range {text!r}"
         )
-    return Restriction(low=low, high=high)
+    return Restriction(low=low, high=high, missing=False)

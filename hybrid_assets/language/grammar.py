@@ -16,8 +16,9 @@ from hybrid_assets.language.automata import (
     LevelTrie,
     NumberAcceptor,
     NumberAutomaton,
+    NumberOrMissing,
 )
-from hybrid_assets.language.serialization import number_format, start_of
+from hybrid_assets.language.serialization import MISSING_WORD, number_format, start_of, words_of
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
 if TYPE_CHECKING:
@@ -33,15 +34,15 @@ class Restriction:
 
     Attributes
     ----------
-    words : tuple of str or None
-        Levels, for columns that have them.
     low, high : int or None
         Limits in units of the last digit, for numbers.
+    missing : bool
+        Whether the value may be missing, where its column's may.
     """
 
-    words: tuple[str, ...] | None = None
     low: int | None = None
     high: int | None = None
+    missing: bool = True
 
 
 class RowGrammar:
@@ -159,8 +160,8 @@ class RowGrammar:
 
     def _trie(self, column: int, is_last: bool, allowed: Restriction) -> LevelTrie:
         about = self.schema.columns[column]
-        levels = ("0", "1") if about.kind is ColumnKind.BINARY else map(str, about.levels or ())
-        words = [word for word in levels if allowed.words is None or word in allowed.words]
+        n_words = len(words_of(about)) - (about.may_be_missing and not allowed.missing)
+        words = words_of(about)[:n_words]
         sequences = {w: self.value_tokens(column, w, is_last=is_last) for w in words}
         if self._unwritable & {token for tokens in sequences.values() for token in tokens}:
             raise self._refusal(about, "cannot write one of its levels as ordinary text")
@@ -172,7 +173,9 @@ class RowGrammar:
             raise self._refusal(about, "cannot tell where one of its levels ends")
         return trie
 
-    def _numbers(self, column: int, is_last: bool, allowed: Restriction) -> NumberAutomaton:
+    def _numbers(
+        self, column: int, is_last: bool, allowed: Restriction
+    ) -> NumberAutomaton | NumberOrMissing:
         about = self.schema.columns[column]
         numbers = number_format(about, fixed_width=self.fixed_width)
         low = numbers.low if allowed.low is None else max(allowed.low, numbers.low)
@@ -185,13 +188,19 @@ class RowGrammar:
         if not is_last and self.value_tokens(column, shown, is_last=False) != tokens + separator:
             raise self._joined(about)
         has_space = self._letters[tokens[0]].startswith(" ")
-        return NumberAutomaton(
+        automaton = NumberAutomaton(
             NumberAcceptor(numbers, low, high),
             self._letters,
             lambda paths: self._is_written_so(column, paths),
             BEFORE if has_space else SIGN,
             separator,
         )
+        if not (about.may_be_missing and allowed.missing):
+            return automaton
+        missing = self.value_tokens(column, MISSING_WORD, is_last=is_last)
+        if self._unwritable & set(missing):
+            raise self._refusal(about, "cannot write a missing value as ordinary text")
+        return NumberOrMissing(automaton, MISSING_WORD, missing)
 
     def _is_written_so(self, column: int, paths: list[Tokens]) -> list[bool]:
         start = start_of(self.schema.columns[column].name)
@@ -206,7 +215,7 @@ class RowGrammar:
 
     def _name_tokens(self, column: ColumnSchema, before: str) -> Tokens:
         """Give the tokens that all values of a column have before them, those of `before` cut."""
-        words = [*map(str, column.levels or ()), *DIGITS, "-1", "+1", "a"]
+        words = [*words_of(column), *DIGITS, "-1", "+1", "a"]
         texts = [f"{before}{start_of(column.name)} {word}" for word in words]
         n_before = len(self._written(before.removesuffix(", "))) if before else 0
         written = [tokens[n_before:] for tokens in self._all(texts)]

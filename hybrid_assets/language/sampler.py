@@ -13,6 +13,7 @@ import pandas as pd
 from hybrid_assets.errors import YieldTooLow
 from hybrid_assets.language.conditions import Given
 from hybrid_assets.language.grammar import RowGrammar
+from hybrid_assets.language.serialization import MISSING_WORD
 from hybrid_assets.language.tree_walk import Start, TreeWalk
 from hybrid_assets.schema import ColumnKind, TableSchema
 
@@ -33,8 +34,8 @@ class SampledRows:
     Attributes
     ----------
     table : DataFrame of shape (n_rows, p)
-        int64 for binary and integer columns, float64 for continuous ones,
-        levels as text.
+        int64 for binary and integer columns (``Int64`` if they may be
+        missing), float64 for continuous ones, levels as text.
     valid_mass : dict of str to float
         Probability that the model, left alone, gives a column's value as one
         of that column and then ends it, in [0, 1]; only columns that were drawn
@@ -192,8 +193,12 @@ def typed_rows(words: np.ndarray, schema: TableSchema) -> pd.DataFrame:
     for number, column in enumerate(schema.columns):
         found, where = np.unique(words[:, number].astype(str), return_inverse=True)
         kind = types.get(column.kind)
-        values = found.astype(object) if kind is None else found.astype(kind)
-        columns[column.name] = values[where]
+        is_missing = (found == MISSING_WORD) & column.may_be_missing
+        values = pd.Series(found[~is_missing].astype(object if kind is None else kind))
+        values.index = pd.Index(np.flatnonzero(~is_missing))
+        if column.may_be_missing and kind is np.int64:
+            values = values.astype("Int64")
+        columns[column.name] = values.reindex(where).reset_index(drop=True)
     return pd.DataFrame(columns)
 
 

@@ -15,6 +15,7 @@ from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
 DEFAULT_DECIMALS = 6
 MOST_UNITS = 2**63 - 1  # where the schema names no limit
+MISSING_WORD = "missing"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def written_values(
     Parameters
     ----------
     table : DataFrame of shape (n, p)
-        Canonical and complete.
+        Canonical; complete but for columns that may be missing.
     schema : TableSchema
         Its columns.
     fixed_width : bool
@@ -129,7 +130,7 @@ def written_values(
 def read_rows(
     texts: Iterable[str], schema: TableSchema, *, fixed_width: bool = False
 ) -> pd.DataFrame:
-    """Read rows from texts; nothing is guessed or repaired.
+    """Read rows from texts, of columns that may not be missing; nothing is guessed or repaired.
 
     A text counts if it is nothing but every column once, in any order. Of
     those, each value counts if it is written exactly as `written_values`
@@ -164,10 +165,16 @@ def require_readable(schema: TableSchema) -> None:
     Raises
     ------
     GeneratorError
-        If text with such a name or level reads differently than it was written.
+        If text with such a name or level reads differently than it was written,
+        or a level reads like a missing value.
     """
     for column in schema.columns:
         levels = [str(level) for level in column.levels or ("0",)]
+        if column.may_be_missing and MISSING_WORD in levels:
+            raise GeneratorError(
+                f"study {schema.study!r}, column {column.name!r}: expected no level called "
+                f"{MISSING_WORD!r} beside missing values, got both; rename the level"
+            )
         texts = [f"{start_of(column.name)} {level}" for level in levels]
         boundary = _column_boundary(schema)
         for text, level in zip(texts, levels, strict=True):
@@ -179,7 +186,21 @@ def require_readable(schema: TableSchema) -> None:
                 )
 
 
+def words_of(column: ColumnSchema) -> list[str]:
+    """Give every word that a column can have beside numbers."""
+    levels = ("0", "1") if column.kind is ColumnKind.BINARY else map(str, column.levels or ())
+    return [*levels, *([MISSING_WORD] if column.may_be_missing else [])]
+
+
 def _written(values: pd.Series, column: ColumnSchema, fixed_width: bool) -> list[str]:
+    if column.may_be_missing:
+        present = values.dropna()
+        words = pd.Series(_written_present(present, column, fixed_width), present.index, object)
+        return list(words.reindex(values.index, fill_value=MISSING_WORD))
+    return _written_present(values, column, fixed_width)
+
+
+def _written_present(values: pd.Series, column: ColumnSchema, fixed_width: bool) -> list[str]:
     if column.kind in (ColumnKind.CONTINUOUS, ColumnKind.INTEGER):
         numbers = number_format(column, fixed_width=fixed_width)
         return [numbers.word(value) for value in values]

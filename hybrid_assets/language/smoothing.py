@@ -24,7 +24,7 @@ def smoothed(table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator)
     Parameters
     ----------
     table : DataFrame of shape (n, p)
-        Canonical and complete.
+        Canonical; missing values stay missing.
     schema : TableSchema
         Its columns.
     rng : Generator
@@ -37,9 +37,10 @@ def smoothed(table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator)
     """
     moved = table.copy()
     for column in schema.columns:
-        if column.kind in (ColumnKind.CONTINUOUS, ColumnKind.INTEGER):
-            old = table[column.name].to_numpy(dtype=float)
-            moved[column.name] = column.cast(pd.Series(_moved(old, column, rng), table.index))
+        old = table[column.name].dropna()
+        if column.kind in (ColumnKind.CONTINUOUS, ColumnKind.INTEGER) and len(old):
+            new = pd.Series(_moved(old.to_numpy(dtype=float), column, rng), old.index)
+            moved[column.name] = column.cast(new).reindex(table.index)
     return moved
 
 

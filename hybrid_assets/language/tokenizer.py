@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from hybrid_assets.language.serialization import start_of
+from hybrid_assets.language.serialization import MISSING_WORD, start_of, words_of
 from hybrid_assets.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -100,9 +100,11 @@ def _vocabulary(schema: TableSchema) -> list[str]:
         f"{mark}{level}"
         for name, mark in _marks(schema).items()
         if mark
-        for level in schema[name].levels or ("0", "1")
+        for level in words_of(schema[name])
     ]
-    return list(dict.fromkeys([END, UNKNOWN, *"-+.", *numbers, *names, *levels]))
+    may_lack_numbers = any(c.may_be_missing and not c.is_discrete_set for c in schema.columns)
+    missing = [MISSING_WORD] if may_lack_numbers else []
+    return list(dict.fromkeys([END, UNKNOWN, *"-+.", *numbers, *names, *levels, *missing]))
 
 
 def _marks(schema: TableSchema) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from hybrid_assets.errors import GeneratorError, InvalidModelFiles
 from hybrid_assets.generators.base import draw_valid
 from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
-from hybrid_assets.schema import TableSchema
+from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 QUICK = LlmSettings(steps=2, batch_size=8, sampling="masked")
 
@@ -204,10 +204,70 @@ def test_refuses_a_model_that_is_nowhere(mixed_table, tmp_path):
         fitted(*mixed_table, settings=settings)
 
 
-def test_refuses_missing_values(mixed_table):
+def test_refuses_missing_values_that_the_schema_does_not_allow(mixed_table):
     table, schema = mixed_table
     table.loc[3, "weight"] = np.nan
     with pytest.raises(GeneratorError, match=r"needs complete columns; \['weight'\]"):
+        fitted(table, schema)
+
+
+def with_gaps(table, schema):
+    """Let each column be missing in a tenth of the rows, age in half of those in the north."""
+    rng = np.random.default_rng(7)
+    gaps = rng.random(table.shape) < 0.1
+    gaps[:, schema.names.index("age")] = table["site"].eq("north") & (rng.random(len(table)) < 0.5)
+    holed = table.astype(object).mask(gaps)
+    schema = schema.allowing_missing(holed)
+    return schema.canonical(holed), schema
+
+
+def test_every_kind_of_column_may_be_missing(mixed_table):
+    table, schema = with_gaps(*mixed_table)
+    kinds = ["category", "Int64", "float64", "float64", "Int64"]
+    assert [str(dtype) for dtype in table.dtypes] == kinds
+    generator = fitted(table, schema)
+    restored = LlmGenerator.from_files(generator.to_files(), QUICK, schema)
+    pd.testing.assert_frame_equal(rows(restored, 4), rows(generator, 4))
+    drawn, report = draw_valid(generator, schema, 2_000, np.random.default_rng(1))
+    assert report.n_dropped == 0
+    assert drawn.dtypes.equals(table.dtypes)
+    assert drawn.isna().any().all()
+    given = {"age": None, "smoker": "not missing", "site": "not missing", "weight": ">= 60"}
+    drawn = generator.sample(200, np.random.default_rng(1), given)
+    assert drawn["age"].isna().all()
+    assert drawn[["smoker", "site", "weight"]].notna().all(axis=None)
+    assert drawn["weight"].min() >= 60
+    known = drawn[["site"]].assign(weight=np.nan)
+    drawn = generator.sample(200, np.random.default_rng(1), known)
+    assert drawn["site"].tolist() == known["site"].tolist()
+    assert drawn["weight"].notna().any()  # a missing cell of a table is one to draw
+
+
+def test_missing_values_are_learned_with_what_they_depend_on(mixed_table):
+    table, schema = with_gaps(*mixed_table)
+    schema = schema.select(["site", "age"])
+    generator = fitted(table, schema, settings=LlmSettings(steps=300))
+    drawn, _ = draw_valid(generator, schema, 4_000, np.random.default_rng(1))
+
+    def missing_share(table):
+        site = table["site"].astype(object)
+        return table["age"].isna().groupby(site.where(site.notna(), "none")).mean().to_dict()
+
+    assert missing_share(drawn) == pytest.approx(missing_share(table), abs=0.1)
+    assert drawn["site"].isna().mean() == pytest.approx(table["site"].isna().mean(), abs=0.04)
+
+
+def test_refuses_a_level_that_reads_like_a_missing_value():
+    site = ColumnSchema(
+        name="site",
+        role=Role.COVARIATE,
+        kind=ColumnKind.CATEGORICAL,
+        levels=("missing", "north"),
+        may_be_missing=True,
+    )
+    schema = TableSchema(study="s", columns=(site,))
+    table = schema.canonical(pd.DataFrame({"site": ["north", None, "missing"]}))
+    with pytest.raises(GeneratorError, match="column 'site': expected no level called 'missing'"):
         fitted(table, schema)
 
 

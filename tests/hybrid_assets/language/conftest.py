@@ -65,7 +65,8 @@ class LanguageModel:
 
     def name_token(self, name, *, at_start):
         """Give the first token of a name that follows a comma."""
-        text = f"0, {name} is 0" if self.has_commas else f"{name} is 0"
+        value = (self.schema[name].levels or ("0",))[0]  # others are unknown to compact tokens
+        text = f"0, {name} is {value}" if self.has_commas else f"{name} is {value}"
         tokens = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return tokens[2] if self.has_commas else tokens[0]
 

@@ -95,6 +95,11 @@ EDGES = {
         column("n", ColumnKind.INTEGER, minimum=2**53, maximum=2**60),
         column("m", ColumnKind.INTEGER, minimum=-(2**55), maximum=-(2**54)),
     ),
+    "missing": table_of(
+        column("b", ColumnKind.BINARY, may_be_missing=True),
+        column("n", ColumnKind.INTEGER, minimum=2**53, maximum=2**60, may_be_missing=True),
+        column("c", ColumnKind.CATEGORICAL, levels=("m", "miss", "not"), may_be_missing=True),
+    ),
     "zero": table_of(
         column("x", ColumnKind.CONTINUOUS, minimum=-0.01, maximum=0.01, decimals=2),
         column("y", ColumnKind.CONTINUOUS, minimum=-0.4, maximum=0.4, decimals=0),
@@ -117,12 +122,14 @@ def test_every_row_is_valid(edge, kind, compact_model, byte_pair_model):
     again = read_rows(texts, schema)
     assert not schema.invalid_counts(again)[0].any()
     for name in schema.names:
+        is_there = table[name].notna()
+        assert again[name].notna().equals(is_there)
         if schema[name].is_discrete_set:
-            assert again[name].astype(str).tolist() == table[name].astype(str).tolist() or (
-                schema[name].kind is ColumnKind.BINARY
-            )
+            words = [one[name][is_there].astype(str).tolist() for one in (again, table)]
+            assert words[0] == words[1] or schema[name].kind is ColumnKind.BINARY
         else:
-            assert again[name].tolist() == table[name].astype(float).tolist()
+            assert again[name][is_there].tolist() == table[name][is_there].astype(float).tolist()
+    assert all((~table[c.name].notna()).any() == c.may_be_missing for c in schema.columns)
 
 
 def test_a_row_has_the_tokens_of_its_text(compact_model, byte_pair_model):
