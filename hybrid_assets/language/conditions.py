@@ -118,9 +118,9 @@ def given_values(table: pd.DataFrame, schema: TableSchema, *, fixed_width: bool)
     known = _known_schema(list(table.columns), schema)
     _, counts = known.invalid_counts(table)
     for column in known.columns:
-        values = table[column.name].dropna() if column.may_be_missing else table[column.name]
-        if column.kind is ColumnKind.BINARY and not values.isin([0, 1]).all():
-            counts[column.name] = int((~values.isin([0, 1])).sum())
+        cells = table[column.name].dropna() if column.may_be_missing else table[column.name]
+        if column.kind is ColumnKind.BINARY and not cells.isin([0, 1]).all():
+            counts[column.name] = int((~cells.isin([0, 1])).sum())
     if counts:
         raise GeneratorError(
             f"study {schema.study!r}: given values that columns cannot have: {counts} (rows by "
