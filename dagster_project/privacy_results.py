@@ -8,6 +8,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from dagster_project.asset_run import AssetRun
 from dagster_project.display import small_table
+from dagster_project.row_scores import with_likelihood
 from hybrid_assets.privacy.dcr import DcrShare
 from hybrid_assets.privacy.evaluate import (
     WAY,
@@ -54,7 +55,11 @@ def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> P
     shares = {W: covariates, WAY: rows}
     stated = run.study.privacy
     return evaluate_privacy(
-        attacked, shares=shares, policy=stated.policy, rng=run.rng, sensitive=stated.sensitive
+        with_likelihood(run, attacked),
+        shares=shares,
+        policy=stated.policy,
+        rng=run.rng,
+        sensitive=stated.sensitive,
     )
 
 

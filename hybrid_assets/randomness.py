@@ -11,7 +11,7 @@ import numpy as np
 
 @contextmanager
 def borrowed_random_state(seed: int) -> Iterator[None]:
-    """Seed the global generators of `random`, numpy and torch, and put them back.
+    """Seed the global generators of `random`, numpy and torch (CUDA's too), and put them back.
 
     Parameters
     ----------
@@ -21,6 +21,7 @@ def borrowed_random_state(seed: int) -> Iterator[None]:
     import torch
 
     states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    of_gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
@@ -30,6 +31,8 @@ def borrowed_random_state(seed: int) -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+        if of_gpus:
+            torch.cuda.set_rng_state_all(of_gpus)
 
 
 @contextmanager

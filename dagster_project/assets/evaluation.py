@@ -29,6 +29,7 @@ from dagster_project.privacy_results import (
     risk_metadata,
     verdict_check,
 )
+from dagster_project.row_scores import block_loss_rows, can_score
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import PROPENSITY
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
@@ -70,6 +71,7 @@ FULL: Final = "full synthetic"
 def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
     """Declare a generator's ``privacy_``, ``fidelity_evaluation`` and ``effect_estimates``."""
     tables = [f"{generator}/hybrid_triplets", f"{generator}/full_synthetic"]
+    scorer = [f"{generator}/fitted_generator"] if can_score(make.study, generator) else []
     privacy_asset = f"{generator}/privacy_evaluation"
     copies = make.check(
         privacy_asset,
@@ -88,7 +90,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
 
     @make.asset(
         privacy_asset,
-        deps=["splits", *tables],
+        deps=["splits", *tables, *scorer],
         kinds={"duckdb"},
         privacy="derived",
         checks=[copies, share, verdict],
@@ -122,8 +124,9 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         rows, scores = _fidelity(run)
         found, left_out = _effect_diagnoses(run)
         of_hybrid = rows[rows["table_kind"] == HYBRID]
+        losses = block_loss_rows(run, _synthetic_tables(run, run.schema())[HYBRID])
         return run.record_table(
-            pd.concat([rows, *measure_rows(found)], ignore_index=True),
+            pd.concat([rows, *measure_rows(found), *losses], ignore_index=True),
             files={
                 "predictive_scores.json": PREDICTIVE_SCORES.dump_json(scores),
                 DIAGNOSES_FILE: EFFECT_DIAGNOSES.dump_json(found),
@@ -132,6 +135,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             metadata={
                 "predictive_scores": _score_table(scores),
                 "effect": shown_measures(found),
+                **({"log_loss_by_block": small_table(losses[0])} if losses else {}),
                 "left_out": left_out,
             },
         )

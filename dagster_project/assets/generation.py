@@ -9,6 +9,7 @@ from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from dagster_project.fitting import checkpoint_of, fit_metadata, fitted
+from dagster_project.row_scores import can_score
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
 from hybrid_assets.effects import seed_tmle
@@ -102,7 +103,16 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             checks=_effect_results(run, made, schema.outcome),
         )
 
-    @make.asset(full, deps=["splits"], kinds={"duckdb", KINDS[kind]}, privacy=privacy, pool=pool)
+    # a model that scores rows stays beside its table
+    keeps_model = can_score(make.study, generator)
+
+    @make.asset(
+        full,
+        deps=["splits"],
+        kinds={"duckdb", KINDS[kind]},
+        privacy="confidential" if keeps_model else privacy,
+        pool=pool,
+    )
     def full_synthetic(run: AssetRun) -> AssetResult:
         """The generator alone, treatment and outcome included: the baseline that fails."""
         schema = run.schema()
@@ -111,6 +121,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         table, report = draw_valid(model, schema, run.study.n_synthetic, rng)
         recorded = run.record_table(
             schema.stored(table),
+            files=model.to_files() if keeps_model else None,
             comments=comments_of(schema),
             drawn=_learning_curve(model),
             metadata={

@@ -1,5 +1,6 @@
 """How well a synthetic table resembles the real one, with the holdout's own score beside."""
 
+from hybrid_assets.fidelity.block_losses import UNSEEN, block_losses
 from hybrid_assets.fidelity.drift import effect_drift
 from hybrid_assets.fidelity.effect_diagnosis import (
     EffectDiagnosis,
@@ -15,10 +16,12 @@ from hybrid_assets.fidelity.predictive_score import (
 )
 
 __all__ = [
+    "UNSEEN",
     "EffectDiagnosis",
     "EffectMeasures",
     "PredictiveScore",
     "SeedReference",
+    "block_losses",
     "diagnose_effect",
     "effect_drift",
     "marginals",

@@ -8,6 +8,7 @@ from hybrid_assets.generators.base import (
     CovariateGenerator,
     DrawReport,
     GeneratorSettings,
+    ScoresRows,
     draw_valid,
     require_complete,
 )
@@ -25,6 +26,12 @@ GENERATORS: dict[str, type[CovariateGenerator]] = {
     "great": GreatGenerator,
 }
 
+
+def scores_rows(kind: str) -> bool:
+    """Whether generators of a kind can say how likely they find rows."""
+    return issubclass(GENERATORS[kind], ScoresRows)
+
+
 if TYPE_CHECKING:
     UndecidedGeneratorSettings = GeneratorSettings
 else:
@@ -37,7 +44,9 @@ __all__ = [
     "CovariateGenerator",
     "DrawReport",
     "GeneratorSettings",
+    "ScoresRows",
     "UndecidedGeneratorSettings",
     "draw_valid",
     "require_complete",
+    "scores_rows",
 ]

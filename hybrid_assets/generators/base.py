@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,29 @@ class CovariateGenerator(Protocol):
     @classmethod
     def from_files(cls, files: dict[str, bytes], settings: Any, schema: TableSchema) -> Self:
         """Restore what `to_files` gave."""
+        ...
+
+
+@runtime_checkable
+class ScoresRows(Protocol):
+    """A generator that can say how likely it finds rows."""
+
+    def log_prob(self, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Give log p(W), log p(A | W) and log p(Y | A, W) of rows.
+
+        Parameters
+        ----------
+        table : DataFrame of shape (n, p)
+            Canonical.
+        rng : Generator
+            Of the column orders that logs are averaged over.
+
+        Returns
+        -------
+        DataFrame of shape (n, n_blocks)
+            In nats: columns ``covariate``, ``treatment``, ``outcome``, those
+            that the generator knows. The index is that of `table`.
+        """
         ...
 
 

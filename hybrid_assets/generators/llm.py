@@ -33,6 +33,7 @@ from hybrid_assets.language.pretrained import (
     require_room,
 )
 from hybrid_assets.language.sampler import RowSampler, SamplingMode
+from hybrid_assets.language.scores import block_log_prob, block_orders, log_prob
 from hybrid_assets.language.serialization import require_readable, written_values
 from hybrid_assets.language.tiny_model import tiny_model
 from hybrid_assets.language.tokenizer import compact_tokenizer, most_tokens
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 TINY = "tiny"
 FIXED_WIDTH = True
+SCORED_ORDERS = 4
 PEAKS = {"tiny": 6e-3, "full": 5e-5, "lora": 2e-4}  # learning rates
 
 
@@ -183,21 +185,30 @@ class LlmGenerator:
 
         known = conditions_met(given, self.schema_, n_rows)
         with quiet_transformers(), one_torch_thread(), torch.inference_mode():
-            grammar = RowGrammar(
-                self.schema_,
-                self.tokenizer_,
-                fixed_width=FIXED_WIDTH,
-                ends_forced=self.settings.model == TINY,
-            )
             sampler = RowSampler(
                 self.model_,
-                grammar,
+                self._grammar(),
                 mode=self.settings.sampling,
                 temperature=self.settings.temperature,
             )
             drawn = sampler.sample(known, rng)
         self.valid_mass_ = drawn.valid_mass
         return drawn.table
+
+    def log_prob(self, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """See `base.ScoresRows`; averaged over at most `SCORED_ORDERS` orders of the covariates."""
+        orders = block_orders(self.schema_, SCORED_ORDERS, rng)
+        with quiet_transformers(), one_torch_thread():
+            scores = log_prob(self.model_, self._grammar(), table[self.schema_.names], orders)
+        return block_log_prob(scores, self.schema_)
+
+    def _grammar(self) -> RowGrammar:
+        return RowGrammar(
+            self.schema_,
+            self.tokenizer_,
+            fixed_width=FIXED_WIDTH,
+            ends_forced=self.settings.model == TINY,
+        )
 
     def to_files(self) -> dict[str, bytes]:
         """Give the model and its tokenizer in the layout of `transformers`."""

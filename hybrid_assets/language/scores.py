@@ -77,11 +77,14 @@ def block_log_prob(scores: pd.DataFrame, schema: TableSchema) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n, 3)
-        Columns ``covariate``, ``treatment`` and ``outcome``, in nats.
+    DataFrame of shape (n, n_blocks)
+        Columns ``covariate``, ``treatment`` and ``outcome``, in nats; those
+        of which the schema has columns.
     """
-    blocks = {role.value: scores.iloc[:, _of_role(schema, role)].sum(axis=1) for role in Role}
-    return pd.DataFrame(blocks)
+    blocks = {role.value: _of_role(schema, role) for role in Role}
+    return pd.DataFrame(
+        {block: scores.iloc[:, columns].sum(axis=1) for block, columns in blocks.items() if columns}
+    )
 
 
 def _of_role(schema: TableSchema, role: Role) -> list[int]:
@@ -96,12 +99,13 @@ def _in_order(
     lengths = np.array([len(tokens) for tokens, _ in written])
     most = most_prefixes(model, int(lengths.max())) // int(lengths.max()) + 1
     scores = np.zeros(rows.shape)
+    ends = None if grammar.ends_forced else end_tokens(grammar, np.array(order))
     for length in np.unique(lengths):
         alike = np.flatnonzero(lengths == length)
         for some in np.split(alike, range(most, len(alike), most)):
             tokens = np.array([written[row][0] for row in some])
             places = np.array([written[row][1] for row in some])
-            scores[some] = _scores(model, tokens, places, end_tokens(grammar, np.array(order)))
+            scores[some] = _scores(model, tokens, places, ends)
     return scores[:, np.argsort(order)]
 
 
@@ -126,18 +130,20 @@ def _tokens_and_places(
 
 
 def _scores(
-    model: PreTrainedModel, tokens: np.ndarray, places: np.ndarray, ends: np.ndarray
+    model: PreTrainedModel, tokens: np.ndarray, places: np.ndarray, ends: np.ndarray | None
 ) -> np.ndarray:
     """Sum log probabilities by place in the order, shape (n, p)."""
     import torch
 
     logits = model(input_ids=torch.from_numpy(tokens[:, :-1]).to(model.device)).logits
     logs = logits.double().log_softmax(dim=2).cpu().numpy()
-    n_places = len(ends)
+    n_places = int(places.max()) + 1
     chosen = np.take_along_axis(logs, tokens[:, 1:, None], axis=2)[:, :, 0]
     scores = np.zeros((len(tokens), n_places))
     for place in range(n_places):
         scores[:, place] = np.where(places[:, 1:] == place, chosen, 0.0).sum(axis=1)
+        if ends is None:
+            continue
         rows, positions = np.nonzero(places[:, 1:] == -2 - place)
         after = ends[place][ends[place] >= 0]
         ending = logs[rows, positions][:, after]

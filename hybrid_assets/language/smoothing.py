@@ -17,7 +17,9 @@ def smoothed(table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator)
     """Add normal noise to every number, and spread it within its last digit.
 
     The noise has .15 of the column's standard deviation, taken from the
-    quartiles where that is less (a skewed column). A value that more than a
+    quartiles where that is less (a skewed column). Numbers are then drawn
+    towards their mean, so that mean and standard deviation stay (the shrunk smoothed
+    bootstrap of Silverman and Young 1987, doi:10.1093/biomet/74.3.469). A value that more than a
     fiftieth of the rows share, such as an income of zero, stays; so does one
     that would need a sign or more digits than its column has.
 
@@ -45,13 +47,19 @@ def smoothed(table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator)
 
 
 def _moved(old: np.ndarray, column: ColumnSchema, rng: np.random.Generator) -> np.ndarray:
+    is_free = ~_is_common(old)
+    if not is_free.any():
+        return old
     numbers = number_format(column, fixed_width=True)
     unit = 10.0**-numbers.decimals
-    noise = NOISE * _scale(old) * rng.standard_normal(len(old))
-    new = np.round(old + noise + unit * (rng.random(len(old)) - 0.5), numbers.decimals) + 0.0
+    centre, spread = old[is_free].mean(), old[is_free].std() or 1.0
+    noise_sd = NOISE * _scale(old)
+    noisy = old + noise_sd * rng.standard_normal(len(old))
+    shrunk = centre + (noisy - centre) / np.hypot(1.0, noise_sd / spread)
+    new = np.round(shrunk + unit * (rng.random(len(old)) - 0.5), numbers.decimals) + 0.0
     greatest = 10.0**numbers.integer_digits - unit
     is_written = (new >= (-greatest if numbers.signed else 0.0)) & (new <= greatest)
-    return np.where(is_written & ~_is_common(old), new, old)
+    return np.where(is_written & is_free, new, old)
 
 
 def _scale(values: np.ndarray) -> float:

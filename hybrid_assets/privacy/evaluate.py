@@ -19,6 +19,7 @@ from hybrid_assets.privacy.copying import (
 )
 from hybrid_assets.privacy.dcr import DcrShare
 from hybrid_assets.privacy.inference import attribute_inference
+from hybrid_assets.privacy.likelihood import likelihood_membership
 from hybrid_assets.privacy.linkage import linkability, singling_out
 from hybrid_assets.privacy.measure import Attack, Measure
 from hybrid_assets.privacy.membership import membership
@@ -124,6 +125,7 @@ def _attacks(
             spikes(seen, target, policy),
             singling_out(seen, target, policy, rng),
         ]
+    measures += likelihood_membership(attacked, W, policy)
     measures.append(linkability(attacked, WAY, policy))
     names = continuous_names(attacked)
     if len(names) > 1:

@@ -16,6 +16,7 @@ class Attack(StrEnum):
     DIGIT_REPLAY = "digit replay"
     MEMBERSHIP_DISTANCE = "membership by distance"
     MEMBERSHIP_DENSITY = "membership by density ratio"
+    MEMBERSHIP_LIKELIHOOD = "membership by the generator's likelihood"
     MEMBERSHIP_TAIL = "membership of a few, true positives at 1 % false"
     INFERENCE = "attribute inference"
     SPIKES = "near-copies of a few people"

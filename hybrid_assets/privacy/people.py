@@ -28,6 +28,9 @@ class Attacked:
     schema : TableSchema
     n_beyond : dict of str to int
         Cells that had more digits than their column declares, where it does.
+    log_prob : ndarray of float, shape (N,), optional
+        log p(W) of each person under the generator that W came from, for an
+        attacker who has it; NaN for people who are not scored.
     """
 
     synthetic: pd.DataFrame
@@ -35,6 +38,7 @@ class Attacked:
     n_members: int
     schema: TableSchema
     n_beyond: dict[str, int]
+    log_prob: np.ndarray | None = None
 
     @classmethod
     def of(

@@ -20,6 +20,8 @@ ADVICE = {
     "fewer epochs or with larger leaves, or on more people; never filter rows by distance.",
     Attack.MEMBERSHIP_DENSITY: "The table is denser about training people than the population is. "
     "Regularise the generator more, or release fewer rows.",
+    Attack.MEMBERSHIP_LIKELIHOOD: "The generator finds training people likelier than others. Train "
+    "it for fewer steps, or on more people, and never give its files away.",
     Attack.MEMBERSHIP_TAIL: "A few training people are exposed. Look for outliers in the seed: "
     "coarsen or top-code the columns that make them rare, then fit again.",
     Attack.INFERENCE: "The table tells this column of members better than of strangers. For "

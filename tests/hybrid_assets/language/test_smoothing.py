@@ -37,9 +37,20 @@ def test_the_law_nearly_stays_and_the_numbers_move(law, distance):
 
 def test_the_noise_is_15_percent_of_a_columns_sd():
     values = np.random.default_rng(3).normal(0, 1, 20_000).round(4)
-    noise = moved(values, decimals=4) - values
+    found = moved(values, decimals=4)
+    noise = found * np.hypot(1, 0.15) - values
     assert np.std(noise) == pytest.approx(0.15, abs=0.004)
     assert np.corrcoef(noise, values)[0, 1] == pytest.approx(0, abs=0.03)
+
+
+def test_mean_and_standard_deviation_stay():
+    rng = np.random.default_rng(3)
+    normal = rng.normal(50, 8, 20_000).round(2)
+    income = np.where(rng.random(20_000) < 0.4, 0.0, rng.gamma(2, 900, 20_000).round(2))
+    for values in (normal, income):
+        found = np.array([moved(values, seed, decimals=2) for seed in range(10, 15)])
+        assert found.mean() == pytest.approx(values.mean(), rel=0.002)
+        assert found.std() == pytest.approx(values.std(), rel=0.002)  # 1.1 % more without shrinking
 
 
 def test_a_value_that_many_share_stays_and_nothing_else_becomes_it():
