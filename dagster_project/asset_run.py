@@ -238,16 +238,6 @@ class AssetRun:
         document = decision.model_dump_json().encode()
         self._warehouse.record_document(name, document, self.origin(), suffix=".json")
 
-    @property
-    def fit(self) -> dict[str, str]:
-        """What a fit to the inputs read so far depends on."""
-        return {
-            "asset": self.asset,
-            "study": self.study.content_hash,
-            "code": science_version(),
-            **self.upstream,
-        }
-
     def _labelled(self, drawn: bytes | None) -> bytes | None:
         label = self.study.label
         return labelled_png(drawn, label) if drawn is not None and label else drawn

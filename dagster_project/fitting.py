@@ -10,7 +10,6 @@ from hybrid_assets.generators.fit_support import FitProgress, FitSupport
 from hybrid_assets.generators.great import AS_PUBLISHED, GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator
 from hybrid_assets.schema import TableSchema
-from warehouse import CheckpointFile
 
 SECONDS_BETWEEN_REPORTS = 10.0
 
@@ -43,14 +42,9 @@ def fitted(run: AssetRun, generator: CovariateGenerator, schema: TableSchema) ->
     train = schema.rounded(run.part("train", run.schema())[schema.names])
     if isinstance(generator, LlmGenerator):
         generator.support = FitSupport(
-            run.compute.chosen, run.compute.precision, ProgressEvents(run), checkpoint_of(run)
+            run.compute.chosen, run.compute.precision, ProgressEvents(run), run.unfinished_parts()
         )
     return generator.fit(train, schema, run.rng)
-
-
-def checkpoint_of(run: AssetRun) -> CheckpointFile:
-    """Give the checkpoint of the fit that an asset makes of the inputs it has read."""
-    return CheckpointFile(run.storage.path, run.fit)
 
 
 def fit_metadata(run: AssetRun, generator: CovariateGenerator) -> Mapping[str, object]:

@@ -3,7 +3,6 @@
 from warehouse.arrow_tables import storable_table
 from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
-from warehouse.checkpoints import CheckpointFile
 from warehouse.data_version import data_version
 from warehouse.errors import (
     CorruptAuditLog,
@@ -29,7 +28,6 @@ __all__ = [
     "AuditCheck",
     "AuditTrail",
     "CheckRecord",
-    "CheckpointFile",
     "CorruptAuditLog",
     "CorruptDocument",
     "CorruptModel",

@@ -8,7 +8,7 @@ from dagster_project.asset_factory import AssetFactory, Privacy
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
-from dagster_project.fitting import checkpoint_of, fit_metadata, fitted
+from dagster_project.fitting import fit_metadata, fitted
 from dagster_project.row_scores import can_score
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
@@ -61,7 +61,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             drawn=_learning_curve(model),
             metadata={**fit_metadata(run, model), **lineage(run, run.schema())},
         )
-        checkpoint_of(run).remove()
+        run.unfinished_parts().remove()
         return recorded
 
     @make.asset(
@@ -77,12 +77,15 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         schema = whole.covariates
         settings = run.study.generators[generator]
         model = GENERATORS[kind].from_files(run.files(model_asset), settings, schema)
-        table, report = draw_valid(model, schema, run.study.n_synthetic, run.rng)
-        return run.record_table(
+        parts = run.unfinished_parts()
+        table, report = draw_valid(model, schema, run.study.n_synthetic, run.rng, parts)
+        recorded = run.record_table(
             schema.stored(table),
             comments=comments_of(schema),
             metadata={**_yield(report), **lineage(run, whole)},
         )
+        parts.remove()
+        return recorded
 
     @make.asset(
         triplets,
@@ -118,7 +121,8 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         schema = run.schema()
         model = _fit(run, schema)
         rng = run.study.random_generator(f"{full}/rows")
-        table, report = draw_valid(model, schema, run.study.n_synthetic, rng)
+        parts = run.unfinished_parts()
+        table, report = draw_valid(model, schema, run.study.n_synthetic, rng, parts)
         recorded = run.record_table(
             schema.stored(table),
             files=model.to_files() if keeps_model else None,
@@ -130,7 +134,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
                 **lineage(run, schema),
             },
         )
-        checkpoint_of(run).remove()
+        parts.remove()
         return recorded
 
     return [fitted_generator, synthetic_covariates, hybrid, full_synthetic]

@@ -6,14 +6,13 @@ from pydantic import Field
 
 from hybrid_assets.generators.base import (
     CovariateGenerator,
-    DrawReport,
     GeneratorSettings,
     ScoresRows,
-    draw_valid,
     require_complete,
 )
 from hybrid_assets.generators.bootstrap import BootstrapGenerator
 from hybrid_assets.generators.cart import CartGenerator
+from hybrid_assets.generators.drawing import DrawReport, draw_valid
 from hybrid_assets.generators.gan import GanGenerator
 from hybrid_assets.generators.great import GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator

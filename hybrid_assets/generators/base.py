@@ -1,22 +1,17 @@
-"""What every covariate generator can do, and how its rows are accepted."""
+"""What every covariate generator can do."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from hybrid_assets.errors import GeneratorError, InvalidModelFiles, YieldTooLow
+from hybrid_assets.errors import GeneratorError, InvalidModelFiles
 from hybrid_assets.schema import TableSchema
-
-MIN_VALID_SHARE = 0.02
-MIN_DRAWN = 200  # before the share is judged
 
 
 class GeneratorSettings(BaseModel):
@@ -78,35 +73,6 @@ class ScoresRows(Protocol):
             that the generator knows. The index is that of `table`.
         """
         ...
-
-
-@dataclass(frozen=True)
-class DrawReport:
-    """How many rows a generator had to draw.
-
-    Attributes
-    ----------
-    n_rows : int
-        Valid rows kept.
-    n_drawn, n_dropped : int
-        Rows drawn in all, and dropped because they violate the schema.
-    dropped_by_column : dict of str to int
-        Violations per column (a row may count under several).
-    valid_mass : dict of str to float
-        Of a generator that cannot break the schema: how likely each column
-        would have been valid by itself.
-    """
-
-    n_rows: int
-    n_drawn: int
-    n_dropped: int
-    dropped_by_column: dict[str, int] = field(default_factory=dict)
-    valid_mass: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def valid_share(self) -> float:
-        """Share of drawn rows that satisfied the schema, in [0, 1]."""
-        return 1.0 - self.n_dropped / self.n_drawn if self.n_drawn else 0.0
 
 
 @contextmanager
@@ -181,43 +147,3 @@ def require_complete(
             f"study {schema.study!r}: a generator needs complete columns; {incomplete} hold "
             "missing values (set a missing-value policy for them in the study file)"
         )
-
-
-def draw_valid(
-    generator: CovariateGenerator,
-    schema: TableSchema,
-    n_rows: int,
-    rng: np.random.Generator,
-) -> tuple[pd.DataFrame, DrawReport]:
-    """Draw until `n_rows` rows satisfy the schema; the others are dropped and counted.
-
-    Raises
-    ------
-    YieldTooLow
-        If fewer than `MIN_VALID_SHARE` of at least `MIN_DRAWN` rows are valid.
-    """
-    kept: list[pd.DataFrame] = []
-    n_kept = n_drawn = n_dropped = 0
-    by_column: Counter[str] = Counter()
-    while n_kept < n_rows:
-        if n_drawn >= MIN_DRAWN and n_kept < MIN_VALID_SHARE * n_drawn:
-            raise YieldTooLow(
-                f"study {schema.study!r}: {n_kept} of {n_rows} rows were valid after drawing "
-                f"{n_drawn}; violations by column: {dict(by_column)}"
-            )
-        valid_share = max(n_kept / n_drawn, MIN_VALID_SHARE) if n_drawn else 1.0
-        batch = generator.sample(int(np.ceil((n_rows - n_kept) / valid_share * 1.02)) + 8, rng)
-        if list(batch.columns) != schema.names:
-            raise GeneratorError(
-                f"study {schema.study!r}: generator gave columns {list(batch.columns)}, "
-                f"expected {schema.names}"
-            )
-        invalid, counts = schema.invalid_counts(batch)
-        by_column.update(counts)
-        n_drawn += len(batch)
-        n_dropped += int(invalid.sum())
-        n_kept += int((~invalid).sum())
-        kept.append(schema.rounded(schema.canonical(batch.loc[~invalid])))
-    table = pd.concat(kept, ignore_index=True).iloc[:n_rows]
-    valid_mass = getattr(generator, "valid_mass_", {})
-    return table, DrawReport(n_rows, n_drawn, n_dropped, dict(by_column), valid_mass)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+TRAINING = "training"  # name of a fit's state
 Precision = Literal["float32", "bfloat16"]
 
 
@@ -35,11 +36,11 @@ class FitProgress:
 class Checkpoints(Protocol):
     """Keeps the last state of one fit."""
 
-    def read(self) -> bytes | None:
-        """Give what was kept last, or None."""
+    def state(self, name: str) -> bytes | None:
+        """Give what was kept last under a name, or None."""
         ...
 
-    def write(self, content: bytes) -> None:
+    def keep_state(self, name: str, content: bytes) -> None:
         """Keep this instead, whole or not at all."""
         ...
 
@@ -75,12 +76,12 @@ class FitSupport:
 
     def kept(self) -> bytes | None:
         """Give the last checkpoint, if there is one."""
-        return None if self.checkpoints is None else self.checkpoints.read()
+        return None if self.checkpoints is None else self.checkpoints.state(TRAINING)
 
     def keep(self, content: bytes) -> None:
         """Keep a checkpoint, if there is a place for it."""
         if self.checkpoints is not None:
-            self.checkpoints.write(content)
+            self.checkpoints.keep_state(TRAINING, content)
 
 
 ALONE = FitSupport()

@@ -107,6 +107,7 @@ def trained(
             support.tell(FitProgress(state.step, plan.steps, *state.curve[-1][1:], left))
         if state.step % support.checkpoint_every == 0:
             support.keep(state.to_bytes(learning.fingerprint))
+    support.keep(state.to_bytes(learning.fingerprint))  # for a kill in what follows the fit
     seconds = max(time.perf_counter() - clock, 1e-9)
     learning.put(state.best)
     return TrainedModel(model.eval(), state.curve_table(), n_tokens / seconds)  # type: ignore[no-untyped-call]

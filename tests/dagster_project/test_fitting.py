@@ -8,6 +8,7 @@ import sys
 import time
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from warehouse import Warehouse
@@ -25,7 +26,7 @@ def test_a_fit_is_described_and_leaves_no_checkpoint(small_study, materialize, t
     assert told["tokens_per_second"] > 0
     assert told["peak_memory_bytes"] > 1e8
     assert isinstance(event, dg.AssetMaterialization)
-    assert not list((tmp_path / "home" / "checkpoints").rglob("*"))
+    assert not list((tmp_path / "home" / "unfinished").rglob("training"))
 
 
 def test_be_greats_own_generator_is_labelled(small_study, materialize, generic_gpt2):
@@ -46,7 +47,9 @@ import dagster as dg
 from dagster_project.factory import study_definitions
 from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
 from dagster_project.study_file import StudyFile
+from hybrid_assets.generators import drawing
 
+drawing.BLOCK_ROWS = 50
 folder, assets = Path(sys.argv[1]), sys.argv[3:]
 study = StudyFile.model_validate_json(sys.argv[2])
 definitions = study_definitions(study, folder)
@@ -63,6 +66,19 @@ dg.materialize(
 """
 
 
+def killed_when_there(files, home, told):
+    """Run a process until a file appears, then kill it; give the files that were there."""
+    run = subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 400
+    while not (kept := list(home.glob(files))):
+        assert run.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    os.kill(run.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    return kept
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_fit_killed_after_a_checkpoint_goes_on_to_the_same_bytes(
@@ -74,14 +90,7 @@ def test_a_fit_killed_after_a_checkpoint_goes_on_to_the_same_bytes(
     assets = ("seed_table", "splits", "llm/fitted_generator")
     home = tmp_path / "home"
     told = [sys.executable, "-W", "ignore", "-c", ALONE, tmp_path, study.model_dump_json(), *assets]
-    fit = subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 240
-    while not (kept := list(home.glob("checkpoints/*/state.safetensors"))):
-        assert fit.poll() is None
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
-    os.kill(fit.pid, signal.SIGKILL)
-    assert fit.wait() == -signal.SIGKILL
+    kept = killed_when_there("unfinished/*/*/*/training", home, told)
 
     def model_version():
         assert materialize(study, *assets).success
@@ -94,3 +103,34 @@ def test_a_fit_killed_after_a_checkpoint_goes_on_to_the_same_bytes(
     assert not kept[0].exists()
     shutil.rmtree(home)
     assert model_version() == resumed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_draw_killed_after_a_block_goes_on_to_the_same_rows(
+    small_study, materialize, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 50)
+    study = small_study(
+        generators={"llm": {"steps": 20, "batch_size": 8, "sampling": "masked"}},
+        covariates=["W1", "W4"],
+        n_synthetic=3_000,
+    )
+    assets = ("seed_table", "splits", "llm/full_synthetic")
+    home = tmp_path / "home"
+    told = [sys.executable, "-W", "ignore", "-c", ALONE, tmp_path, study.model_dump_json(), *assets]
+    kept = killed_when_there("unfinished/*/*/*/1rows.parquet", home, told)
+    parts = kept[0].parent
+    assert (parts / "training").is_file()
+    assert not (parts / "59rows.parquet").exists()
+    drawn_before = (parts / "0rows.parquet").stat().st_mtime_ns
+
+    def rows():
+        assert materialize(study, *assets).success
+        return Warehouse(home, study.name).read_table("llm/full_synthetic")
+
+    assert (parts / "0rows.parquet").stat().st_mtime_ns == drawn_before
+    resumed = rows()
+    assert not parts.exists()
+    shutil.rmtree(home)
+    pd.testing.assert_frame_equal(rows(), resumed, check_exact=True)

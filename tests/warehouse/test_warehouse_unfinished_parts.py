@@ -39,6 +39,21 @@ def test_removal_takes_every_key_of_the_asset_and_nothing_else(tmp_path):
     assert len(parts(tmp_path, asset="cart/estimator_benchmark").read()) == 2
 
 
+def test_one_part_and_the_last_state_of_a_fit_are_found_by_name(tmp_path):
+    store = parts(tmp_path)
+    assert store.part("a") is None
+    assert store.state("training") is None
+    store.keep("a", PART)
+    store.keep_state("training", b"first")
+    store.keep_state("training", b"second")
+    pd.testing.assert_frame_equal(parts(tmp_path).part("a"), PART, check_exact=True)
+    assert parts(tmp_path).state("training") == b"second"
+    assert parts(tmp_path, key="k2").state("training") is None
+    pd.testing.assert_frame_equal(store.read(), PART, check_exact=True)
+    store.remove()
+    assert store.state("training") is None
+
+
 def test_a_damaged_part_is_computed_again(tmp_path):
     store = parts(tmp_path)
     store.keep("a", PART)
@@ -63,6 +78,7 @@ def test_any_flipped_byte_gives_the_same_part_or_none(tmp_path):
 
 def test_parts_are_their_owners_alone(tmp_path):
     parts(tmp_path / "home").keep("a", PART)
+    parts(tmp_path / "home").keep_state("training", b"state")
     for path in (tmp_path / "home").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 

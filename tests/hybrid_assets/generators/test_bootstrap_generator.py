@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from hybrid_assets.errors import GeneratorError
-from hybrid_assets.generators.base import draw_valid
 from hybrid_assets.generators.bootstrap import BootstrapGenerator, BootstrapSettings
+from hybrid_assets.generators.drawing import draw_valid
 
 SETTINGS = BootstrapSettings()
 

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from hybrid_assets.errors import GeneratorError, InvalidModelFiles
-from hybrid_assets.generators.base import draw_valid
 from hybrid_assets.generators.cart import CartGenerator, CartSettings
 from hybrid_assets.generators.cart_trees import grow_tree
+from hybrid_assets.generators.drawing import draw_valid
 from hybrid_assets.schema import TableSchema
 
 SETTINGS = CartSettings()

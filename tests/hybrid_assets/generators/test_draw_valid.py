@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hybrid_assets.errors import GeneratorError, YieldTooLow
-from hybrid_assets.generators.base import MIN_VALID_SHARE, DrawReport, draw_valid
+from hybrid_assets.generators.drawing import MIN_VALID_SHARE, DrawReport, draw_valid
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
 SCHEMA = TableSchema(
@@ -103,3 +103,61 @@ def test_same_seed_same_rows(mixed_table):
     first, second = (draw_valid(generator, schema, 50, np.random.default_rng(7)) for _ in range(2))
     pd.testing.assert_frame_equal(first[0], second[0])
     assert first[1] == second[1]
+
+
+class Memory:
+    """Keeps parts as a draw would find them after a kill."""
+
+    def __init__(self, kept=()):
+        self.kept = dict(kept)
+
+    def part(self, name):
+        return self.kept.get(name)
+
+    def keep(self, name, part):
+        self.kept[name] = part
+
+
+class Uneven:
+    """Draws from its random generator, one row in five out of range, and reports a mass."""
+
+    def __init__(self):
+        self.n_calls = 0
+
+    def sample(self, n_rows, rng):
+        self.n_calls += 1
+        self.valid_mass_ = {"x": float(rng.random())}
+        return rows(rng.uniform(0, 1.25, n_rows), rng.choice(["a", "b"], n_rows))
+
+
+@pytest.mark.parametrize("there", [[], ["0"], ["1", "3"], ["0", "1", "2", "3"]])
+def test_kept_blocks_are_not_drawn_again_and_nothing_changes(there, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 30)
+
+    def draw(generator, parts):
+        return draw_valid(generator, SCHEMA, 100, np.random.default_rng(3), parts)
+
+    memory = Memory()
+    wanted, wanted_report = draw(Uneven(), memory)
+    assert sorted(memory.kept) == sorted(f"{n}{w}" for n in range(4) for w in ("rows", "report"))
+    left = Memory((n, p) for n, p in memory.kept.items() if n[0] in there)
+    left.kept |= {"2rows": memory.kept["2rows"]}  # a kill between the two files of a block
+    if "2" not in there:
+        left.kept.pop("2report", None)
+    generator = Uneven()
+    table, report = draw(generator, left)
+    pd.testing.assert_frame_equal(table, wanted, check_exact=True)
+    assert report == wanted_report
+    assert report.n_rows == len(table) == 100
+    assert report.n_drawn > report.n_dropped > 0
+    assert report.dropped_by_column == {"x": report.n_dropped}
+    assert (generator.n_calls > 0) == (len(there) < 4)
+    assert draw(Uneven(), None)[0].equals(wanted)
+
+
+def test_blocks_have_streams_of_their_own(monkeypatch):
+    monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 30)
+    table, _ = draw_valid(Uneven(), SCHEMA, 60, np.random.default_rng(3))
+    assert not table["x"][:30].reset_index(drop=True).equals(table["x"][30:].reset_index(drop=True))
+    first, _ = draw_valid(Uneven(), SCHEMA, 90, np.random.default_rng(3))
+    pd.testing.assert_frame_equal(first[:60], table)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hybrid_assets.errors import GeneratorError, InvalidModelFiles, YieldTooLow
-from hybrid_assets.generators.base import draw_valid
+from hybrid_assets.generators.drawing import draw_valid
 from hybrid_assets.generators.great import GreatGenerator, GreatSettings
 from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
 from hybrid_assets.schema import TableSchema

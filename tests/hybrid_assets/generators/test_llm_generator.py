@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from hybrid_assets.errors import GeneratorError, InvalidModelFiles
-from hybrid_assets.generators.base import draw_valid
+from hybrid_assets.generators.drawing import draw_valid
 from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
