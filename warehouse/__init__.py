@@ -3,14 +3,17 @@
 from warehouse.arrow_tables import storable_table
 from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
+from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
 from warehouse.data_version import data_version
 from warehouse.errors import (
     CorruptAuditLog,
     CorruptDocument,
     CorruptModel,
+    CorruptRelease,
     CorruptTable,
     DocumentNotFound,
     ModelNotFound,
+    ReleaseNotFound,
     StorageUnavailable,
     TableNotFound,
     WarehouseBusy,
@@ -20,17 +23,20 @@ from warehouse.keyed_hash import KeyedHash
 from warehouse.log_entries import LogEntry, Trace, latest_entry, trace
 from warehouse.models import ModelStore, ModelVersion
 from warehouse.provenance import Provenance, TableVersion
+from warehouse.release import Release, ReleaseSlot, ReleaseStore
 from warehouse.tables import Warehouse
 from warehouse.unfinished_parts import UnfinishedParts
 from warehouse.user_tables import read_duckdb_table
 
 __all__ = [
+    "CHECKSUMS",
     "AuditCheck",
     "AuditTrail",
     "CheckRecord",
     "CorruptAuditLog",
     "CorruptDocument",
     "CorruptModel",
+    "CorruptRelease",
     "CorruptTable",
     "DocumentNotFound",
     "KeyedHash",
@@ -39,6 +45,10 @@ __all__ = [
     "ModelStore",
     "ModelVersion",
     "Provenance",
+    "Release",
+    "ReleaseNotFound",
+    "ReleaseSlot",
+    "ReleaseStore",
     "Severity",
     "StorageUnavailable",
     "SubjectSplit",
@@ -49,10 +59,13 @@ __all__ = [
     "Warehouse",
     "WarehouseBusy",
     "WarehouseError",
+    "altered",
     "check_audit",
+    "checksums",
     "data_version",
     "latest_entry",
     "read_duckdb_table",
+    "read_folder",
     "storable_table",
     "trace",
 ]

@@ -66,7 +66,7 @@ class Materialization:
 
 def append_entry(connection: duckdb.DuckDBPyConnection, made: Materialization) -> None:
     """Add one entry to the log, inside the transaction that `connection` has open."""
-    n_entries, previous_hash = _chain_end(connection)
+    n_entries, previous_hash = chain_end(connection)
     origin = made.provenance
     entry: dict[str, object] = {
         "sequence": n_entries + 1,
@@ -118,6 +118,12 @@ def read_entries(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     return entries
 
 
+def count_entries(connection: duckdb.DuckDBPyConnection, asset: str, kind: str) -> int:
+    """Return how many entries of one kind an asset has."""
+    query = "SELECT count(*) FROM audit.log WHERE asset = ? AND kind = ?"
+    return int(connection.execute(query, [asset, kind]).fetchall()[0][0])
+
+
 def check_chain(connection: duckdb.DuckDBPyConnection) -> int:
     """Recompute every hash of the log.
 
@@ -143,7 +149,7 @@ def check_chain(connection: duckdb.DuckDBPyConnection) -> int:
         if entry_hash(entry) != entry["entry_hash"]:
             raise _corrupt(expected, "was altered after it was written")
         previous_hash = entry["entry_hash"]
-    n_entries, last_hash = _chain_end(connection)
+    n_entries, last_hash = chain_end(connection)
     if n_entries != len(rows):
         raise _corrupt(min(n_entries, len(rows)) + 1, "is missing, or was added by another program")
     if last_hash != previous_hash:
@@ -151,7 +157,8 @@ def check_chain(connection: duckdb.DuckDBPyConnection) -> int:
     return n_entries
 
 
-def _chain_end(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
+def chain_end(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
+    """Return the number of entries and the hash of the last; 64 zeros before the first."""
     ends = connection.execute("SELECT n_entries, entry_hash FROM audit.chain_end").fetchall()
     if len(ends) != 1:
         raise _corrupt(1, "cannot be checked, because the end of the log is not recorded once")

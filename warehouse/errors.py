@@ -15,9 +15,11 @@ logs and in the event database of the orchestrator.
     ├── TableNotFound
     ├── ModelNotFound
     ├── DocumentNotFound
+    ├── ReleaseNotFound
     ├── CorruptTable         stored rows are not those that the audit log describes
     ├── CorruptDocument      a document is not the one that was logged
     ├── CorruptModel         model files are not those that were saved
+    ├── CorruptRelease       files of a release are not those that were released
     └── CorruptAuditLog      the audit log was altered
 """
 
@@ -62,6 +64,10 @@ class DocumentNotFound(WarehouseError):
     """The document was never recorded, or not in this home."""
 
 
+class ReleaseNotFound(WarehouseError):
+    """The release was never made, or not in this home."""
+
+
 class CorruptTable(WarehouseError):
     """Stored rows differ from those that the audit log describes."""
 
@@ -72,6 +78,10 @@ class CorruptDocument(WarehouseError):
 
 class CorruptModel(WarehouseError):
     """Model files differ from those that were saved."""
+
+
+class CorruptRelease(WarehouseError):
+    """Files of a release differ from those that were released."""
 
 
 class CorruptAuditLog(WarehouseError):

@@ -1,0 +1,193 @@
+"""Numbered, immutable release folders: ``releases/<study>/<generator>/<number>/``.
+
+A folder appears whole or not at all, its files cannot be written to, and its number is never
+given again. Nothing here deletes a release.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse import audit_log
+from warehouse.audit_log import Materialization
+from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
+from warehouse.connection import BoundedWait, write_transaction
+from warehouse.errors import CorruptRelease, ReleaseNotFound
+from warehouse.names import check_study, table_name
+from warehouse.private_files import make_private_folder, sync
+from warehouse.provenance import Provenance
+
+READ_ONLY_FILE, READ_ONLY_FOLDER = 0o400, 0o500
+_UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class ReleaseSlot:
+    """What a release is told before it is made.
+
+    Attributes
+    ----------
+    number : int
+        Its own, from 1.
+    n_entries : int
+        Entries of the audit log so far; the release's own will be the next.
+    entry_hash : str
+        Hash of the last one: who keeps it can tell later if the log was cut or rewritten.
+    """
+
+    number: int
+    n_entries: int
+    entry_hash: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release on disk.
+
+    Attributes
+    ----------
+    generator : str
+    number : int
+    folder : pathlib.Path
+    sha256 : str
+        Of its ``SHA256SUMS``, and so of all of it; the data version in the audit log.
+    """
+
+    generator: str
+    number: int
+    folder: Path
+    sha256: str
+
+
+class ReleaseStore:
+    """The releases of one study.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        Folder of the project's state; ``releases/`` is created in it at the first write.
+    study : str
+        Name of the study.
+    wait_seconds : float
+        How long a write waits for other processes before it raises `WarehouseBusy`.
+    """
+
+    def __init__(self, home: Path, study: str, *, wait_seconds: float = 120.0) -> None:
+        self.study = check_study(study)
+        self.wait_seconds = wait_seconds
+        self._database = Path(home) / "warehouse" / f"{study}.duckdb"
+        self._folder = Path(home) / "releases" / study
+
+    def write(
+        self,
+        asset: str,
+        make: Callable[[ReleaseSlot], Mapping[str, bytes]],
+        provenance: Provenance,
+    ) -> Release:
+        """Make a release under the next number, put it into place and log it.
+
+        The study's database is locked meanwhile, so that number and end of the audit log are
+        true when the release is there; `make` should only write out what was computed before.
+
+        Parameters
+        ----------
+        asset : str
+            ``"<generator>/release_bundle"``.
+        make : callable
+            Gives the contents by file name, `CHECKSUMS` not among them.
+        provenance : Provenance
+            Where the release came from.
+
+        Raises
+        ------
+        InvalidName
+            If the asset or a file has a name that storage cannot accept.
+        WarehouseBusy, StorageUnavailable
+            If the database or the disk cannot be had; no release appears.
+        """
+        generator = asset.rpartition("/")[0]
+        folder = self._folder / table_name(generator)
+        wait = BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
+        with write_transaction(self._database, wait) as connection:
+            make_private_folder(folder)
+            _remove_unfinished(folder)
+            slot = self._slot(connection, asset, folder)
+            files = dict(make(slot))
+            files[CHECKSUMS] = checksums(files)
+            final = folder / f"{slot.number:04d}"
+            _place(files, final)
+            sha256 = hashlib.sha256(files[CHECKSUMS]).hexdigest()
+            made = Materialization(asset, "document", sha256, None, provenance)
+            audit_log.append_entry(connection, made)
+        return Release(generator, slot.number, final, sha256)
+
+    def releases(self, generator: str | None = None) -> list[Release]:
+        """List the releases of one generator, or of all, oldest number first."""
+        pattern = "*" if generator is None else table_name(generator)
+        found = []
+        for folder in _numbered(self._folder.glob(f"{pattern}/*")):
+            listed = folder / CHECKSUMS
+            content = listed.read_bytes() if listed.is_file() else b""
+            sha256 = hashlib.sha256(content).hexdigest()
+            found.append(Release(folder.parent.name, int(folder.name), folder, sha256))
+        return sorted(found, key=lambda each: (each.generator, each.number))
+
+    def read(self, generator: str, number: int) -> dict[str, bytes]:
+        """Read a release's files by name after checking every byte.
+
+        Raises
+        ------
+        ReleaseNotFound
+            If the study has no such release.
+        CorruptRelease
+            If a file is altered, missing or added.
+        """
+        folder = self._folder / table_name(generator) / f"{number:04d}"
+        if not folder.is_dir():
+            raise ReleaseNotFound(
+                f"study {self.study!r} has no release {number} of {generator!r}; hybrid release "
+                "makes one"
+            )
+        files = read_folder(folder)
+        faults = altered(files)
+        if faults:
+            raise CorruptRelease(f"release {folder}: {'; '.join(faults)}; do not hand it out")
+        return files
+
+    def _slot(self, connection: duckdb.DuckDBPyConnection, asset: str, folder: Path) -> ReleaseSlot:
+        """Count folders and log entries: a number stays taken if its folder was moved away."""
+        numbers = [int(each.name) for each in _numbered(folder.iterdir())]
+        n_logged = audit_log.count_entries(connection, asset, "document")
+        return ReleaseSlot(max([n_logged, *numbers]) + 1, *audit_log.chain_end(connection))
+
+
+def _numbered(folders: Iterable[Path]) -> list[Path]:
+    return [folder for folder in folders if folder.name.isdecimal() and folder.is_dir()]
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what killed writers left: who is here has the lock, so nobody is writing."""
+    for leftover in folder.glob(f".{_UNFINISHED}-*"):
+        leftover.chmod(0o700)
+        shutil.rmtree(leftover)
+
+
+def _place(files: Mapping[str, bytes], final: Path) -> None:
+    unfinished = final.with_name(f".{_UNFINISHED}-{final.name}")
+    unfinished.mkdir(mode=0o700)
+    for name, content in files.items():
+        descriptor = os.open(unfinished / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, READ_ONLY_FILE)
+            os.fsync(descriptor)
+    sync(unfinished)
+    unfinished.chmod(READ_ONLY_FOLDER)
+    unfinished.rename(final)
+    sync(final.parent)
