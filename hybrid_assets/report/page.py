@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+from typing import TYPE_CHECKING
 
 from hybrid_assets.report.lost_effect import PARTS, lost_effect_sentence
 from hybrid_assets.report.page_numbers import number_text
 from hybrid_assets.report.risks import MEANINGS, SYMBOLS, gravest_first, risk_lights
 from hybrid_assets.report.summary import ReportSummary
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def study_report_html(summary: ReportSummary) -> str:
@@ -25,6 +29,21 @@ def study_report_html(summary: ReportSummary) -> str:
     str
         A complete document.
     """
+    return (
+        page_environment()
+        .get_template("study_report.html")
+        .render(
+            summary=summary,
+            drift_parts=PARTS,
+            lights=risk_lights(summary.risks),
+            symbols=SYMBOLS,
+            meanings=MEANINGS,
+        )
+    )
+
+
+def page_environment() -> Environment:
+    """Give the templates of this folder, with escaping on and numbers as pages write them."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -44,10 +63,4 @@ def study_report_html(summary: ReportSummary) -> str:
         "words": lambda word: word.replace("_", " "),
         "base64": lambda png: base64.b64encode(png).decode("ascii"),
     }
-    return environment.get_template("study_report.html").render(
-        summary=summary,
-        drift_parts=PARTS,
-        lights=risk_lights(summary.risks),
-        symbols=SYMBOLS,
-        meanings=MEANINGS,
-    )
+    return environment

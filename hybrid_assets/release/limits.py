@@ -1,0 +1,50 @@
+"""What a released table cannot do, said on every card."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+EFFECT_IS_AN_ESTIMATE = (
+    "The effect is the study's own estimate, its error included. Calibration keeps it and cannot "
+    "make it true."
+)
+ONLY_THE_AVERAGE = (
+    "Only the average effect is held in place. Effects in subgroups, ratios, and the relations "
+    "among covariates are approximations of models; the report of the study says how good."
+)
+NO_NEW_PEOPLE = (
+    "The rows know no more than the people they were learnt from, however many rows there are. "
+    "Quote the widened interval, and do not pool the rows with the study's people."
+)
+SAME_POPULATION = (
+    "The effect is that of the study's population. For people with other covariates it is the "
+    "wrong number."
+)
+NOT_ANONYMOUS = (
+    "The privacy evaluation is evidence from the attacks that are listed, each against what unseen "
+    "people give. It is no proof that nobody can be recognised, and the table is not called "
+    "anonymous."
+)
+CONFOUNDING = (
+    "Nobody assigned treatment in the study: the effect rests on the covariates holding every "
+    "reason for treatment that also matters for the outcome. What they leave out is in no interval."
+)
+WITH_TRUTH = (
+    "The columns of mean outcomes are the outcome model's own predictions: they tell more of the "
+    "study's people than rows without them, and an analysis must not use them as covariates."
+)
+
+
+def limits(
+    design: Literal["trial", "observational"], *, holds_counterfactuals: bool
+) -> tuple[str, ...]:
+    """List the limits of a table."""
+    return (
+        EFFECT_IS_AN_ESTIMATE,
+        *((CONFOUNDING,) if design == "observational" else ()),
+        ONLY_THE_AVERAGE,
+        NO_NEW_PEOPLE,
+        SAME_POPULATION,
+        NOT_ANONYMOUS,
+        *((WITH_TRUTH,) if holds_counterfactuals else ()),
+    )

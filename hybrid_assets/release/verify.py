@@ -1,0 +1,210 @@
+"""Recompute everything in a release that can be recomputed without the study."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from pydantic import ValidationError
+
+from hybrid_assets.gates import GATE_REPORT
+from hybrid_assets.release.attestation import ENVELOPE, PUBLIC_KEY, signature_faults
+from hybrid_assets.release.bundle import (
+    CARD,
+    CSV,
+    ENVIRONMENT,
+    GATES,
+    LINEAGE,
+    PARQUET,
+    table_metadata,
+    told_by,
+)
+from hybrid_assets.release.card import ReleaseCard
+from hybrid_assets.release.dictionary import decimals_of, recomputed, released_schema
+from hybrid_assets.release.table_files import csv_bytes, read_csv, read_parquet
+from hybrid_assets.release.verify_numbers import card_faults, effect_faults
+
+DATA_FILES = (PARQUET, CSV, CARD, GATES, ENVIRONMENT, LINEAGE)
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[^\s/\\]+")
+NOT_RECOMPUTED = (
+    "the study's own effect and overlap, the exact effect of the population (unless its columns "
+    "are in the table), the privacy figures with their distances to people, and the keyed hashes: "
+    "they need the study's people"
+)
+
+
+@dataclass(frozen=True)
+class BundleCheck:
+    """One thing that was recomputed.
+
+    Attributes
+    ----------
+    name : str
+    faults : tuple of str
+        What differs; empty if nothing does.
+    """
+
+    name: str
+    faults: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differs."""
+        return not self.faults
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a verification needs beside the files.
+
+    Attributes
+    ----------
+    data_version : callable
+        Content hash of a table, as the study's storage computes it.
+    code_version : str
+        Of the code that verifies.
+    trusted_key : bytes or None
+        Public key (PEM) that must have signed.
+    """
+
+    data_version: Callable[[pd.DataFrame], str]
+    code_version: str
+    trusted_key: bytes | None = None
+
+
+def verify_contents(files: Mapping[str, bytes], around: Surroundings) -> list[BundleCheck]:
+    """Check the files of a release against each other.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        All but the checksums, which were checked before.
+    around : Surroundings
+
+    Returns
+    -------
+    list of BundleCheck
+        Only the first where no card can be read: nothing else could be held against it.
+    """
+    try:
+        missing = [f"{name} is missing" for name in DATA_FILES if name not in files]
+        card = ReleaseCard.model_validate_json(files.get(CARD, b""))
+    except ValidationError as error:
+        return [BundleCheck("card", (*missing, f"{CARD}: {error.error_count()} faults"))]
+    if missing:
+        return [BundleCheck("files", tuple(missing))]
+    checks: dict[str, Callable[[], Iterable[str]]] = {
+        "documents": lambda: _documents(card, files, around.code_version),
+        "table": lambda: _table(card, files),
+        "approval": lambda: _approval(card, files, around.data_version),
+        "card": lambda: card_faults(card),
+        "effects": lambda: effect_faults(card, read_parquet(files[PARQUET])[0]),
+        "surroundings": lambda: [*_environment(files[ENVIRONMENT]), *_lineage(files[LINEAGE])],
+        "signature": lambda: _signature(card, files, around.trusted_key),
+    }
+    return [BundleCheck(name, _faults(check)) for name, check in checks.items()]
+
+
+def _faults(check: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """Collect what a check finds; files that cannot even be read are a finding, not a crash."""
+    try:
+        return tuple(check())
+    except Exception as error:
+        return (f"cannot be read as a release ({type(error).__name__})",)
+
+
+def _documents(card: ReleaseCard, files: Mapping[str, bytes], code_version: str) -> Iterator[str]:
+    """Write every document again from the card and compare bytes; nothing else may be there."""
+    expected = told_by(card, files)
+    made_by = card.origin.code_version
+    hint = "" if made_by == code_version else f" (made by code {made_by}; this is {code_version})"
+    for name, content in {**expected, CARD: card.to_json()}.items():
+        if name not in files:
+            yield f"{name} is missing"
+        elif files[name] != content:
+            yield f"{name} is not what the card says{hint}"
+    known = {*DATA_FILES, *expected, ENVELOPE, PUBLIC_KEY}
+    yield from (f"{name} belongs to no release" for name in sorted(files.keys() - known))
+
+
+def _table(card: ReleaseCard, files: Mapping[str, bytes]) -> Iterator[str]:
+    (table, metadata), csv_file = read_parquet(files[PARQUET]), files[CSV]
+    if metadata != table_metadata(card):
+        yield f"{PARQUET} says of itself what the card does not"
+    if len(table) != card.n_rows:
+        yield f"{len(table)} rows; the card says {card.n_rows}"
+    try:
+        if not read_csv(csv_file, table).equals(table):
+            yield f"{CSV} holds other values than {PARQUET}"
+        elif csv_bytes(table, decimals_of(card.columns)) != csv_file:
+            yield f"{CSV} is not written with the declared decimals"
+    except ValueError:
+        yield f"{CSV} cannot be read with the columns of {PARQUET}"
+    names = [column.name for column in card.columns]
+    if list(table.columns) != names:
+        yield f"columns {', '.join(map(str, table.columns))}; the dictionary has {', '.join(names)}"
+        return
+    again = recomputed(table, card.columns, card.study)
+    for stated, found in zip(card.columns, again, strict=True):
+        if stated != found:
+            yield f"column {stated.name!r}: levels, range or missing values differ"
+    schema = released_schema(card.columns, card.study)
+    for name, n_bad in schema.invalid_counts(table)[1].items():
+        yield f"column {name!r}: {n_bad} values that its kind cannot have"
+
+
+def _approval(
+    card: ReleaseCard, files: Mapping[str, bytes], version_of: Callable[[pd.DataFrame], str]
+) -> Iterator[str]:
+    gates, data_version = files[GATES], version_of(read_parquet(files[PARQUET])[0])
+    if data_version != card.origin.candidate:
+        yield "the rows are not those that were approved"
+    objection = card.approval.objection(
+        data_version, hashlib.sha256(gates).hexdigest(), card.released_on
+    )
+    if objection:
+        yield f"the approval does not hold: {objection}"
+    try:
+        if GATE_REPORT.validate_json(gates) != card.gates:
+            yield f"{GATES} is not what the card says"
+    except ValidationError:
+        yield f"{GATES} cannot be read"
+    yield from (f"gate {gate.name} is shut" for gate in card.gates.shut)
+
+
+def _environment(content: bytes) -> Iterator[str]:
+    first, *packages = content.decode("utf-8", "replace").splitlines()
+    if not re.fullmatch(r"# Python \d+\.\d+\.\d+\S*", first):
+        yield f"{ENVIRONMENT} does not open with the version of Python"
+    if not all(map(_PACKAGE.fullmatch, packages)) or packages != sorted(set(packages)):
+        yield f"{ENVIRONMENT} is not a sorted list of name==version"
+
+
+def _lineage(content: bytes) -> Iterator[str]:
+    try:
+        events = [json.loads(line) for line in content.splitlines()]
+    except ValueError:
+        events = []
+    if not events or not all(isinstance(event, dict) and "job" in event for event in events):
+        yield f"{LINEAGE} is not a list of OpenLineage events, one a line"
+
+
+def _signature(card: ReleaseCard, files: Mapping[str, bytes], trusted: bytes | None) -> list[str]:
+    """Check a signature that is there, or that is asked for."""
+    if trusted is None and not {ENVELOPE, PUBLIC_KEY} & files.keys():
+        return []
+    return signature_faults(files, predicate_of(card), trusted)
+
+
+def predicate_of(card: ReleaseCard) -> dict[str, str]:
+    """Give what a signature says of a release."""
+    return {
+        "release": card.name,
+        "releasedOn": card.released_on.isoformat(),
+        "candidate": card.origin.candidate,
+        "auditHead": card.audit_head.entry_hash,
+    }
