@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from warehouse import (
     AuditTrail,
     ModelVersion,
     Provenance,
+    ReleaseSlot,
     UnfinishedParts,
     Warehouse,
     data_version,
@@ -232,6 +233,17 @@ class AssetRun:
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})}, [])
+
+    def record_release(self, make: Callable[[ReleaseSlot], Mapping[str, bytes]]) -> AssetResult:
+        """Write the asset's release under the next number and describe it."""
+        releases = self.storage.releases(self.study.name)
+        release = releases.write(self.asset, make, self.origin())
+        described = {
+            "release": release.number,
+            "folder": dg.MetadataValue.path(str(release.folder)),
+            "files": sorted(file.name for file in release.folder.iterdir()),
+        }
+        return self._result(release.sha256, described, [])
 
     def record_decision(self, name: str, decision: BaseModel) -> None:
         """Log a person's decision about the asset, as an entry of its own."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project import release_commands, study_commands
+from dagster_project import bundle_commands, release_commands, study_commands
 from dagster_project.asset_factory import JobWord
 from dagster_project.audit_commands import audit
 from dagster_project.instance import prepare_instance
@@ -31,7 +31,8 @@ from dagster_project.trial import TRIAL_LABEL, trial_of
 HELP = "Synthetic study tables that keep the average treatment effect."
 EPILOG = """From an own table to its report: `hybrid init patients.csv`, `hybrid check patients`,
 `hybrid run patients --rows 500` (a trial), `hybrid run patients`, `hybrid report patients --open`.
-Exit codes: 0 done, 1 failed or not there, 2 not understood (command, study or its file)."""
+Exit codes: 0 done, 1 failed or not there, 2 not understood (command, study or its file), 3 a
+reviewer has to decide first."""
 app = typer.Typer(
     help=HELP,
     epilog=EPILOG,
@@ -158,6 +159,8 @@ def paper_tables(
 
 app.command()(release_commands.approve)
 app.command()(audit)
+app.command()(bundle_commands.release)
+app.command()(bundle_commands.verify)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from dagster_project.assets.label_audit import label_audit_assets
 from dagster_project.assets.nuisance import nuisance_assets
 from dagster_project.assets.pairing import pairing_assets
 from dagster_project.assets.positivity import positivity_assets
+from dagster_project.assets.release_bundle import release_bundle_assets
 from dagster_project.assets.release_candidate import release_candidate_assets
 from dagster_project.assets.sensitivity import sensitivity_assets
 from dagster_project.automation import evaluate_job, jobs_on_request, refresh_job
@@ -54,9 +55,14 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     suites = suite_checks(study)
     guards = [spec for guarded in (*assets, *suites) for spec in guarded.check_specs]
     # the report comes before any audit or release: neither is among its guards
-    releases = [asset for g in study.generators for asset in release_candidate_assets(make, g)]
-    audits = [asset for g in study.generators for asset in label_audit_assets(make, g)]
-    every = [*assets, *comparison_assets(make, guards), *audits, *releases]
+    later = (label_audit_assets, release_candidate_assets, release_bundle_assets)
+    on_request = [
+        asset
+        for generator in study.generators
+        for declare in later
+        for asset in declare(make, generator)
+    ]
+    every = [*assets, *comparison_assets(make, guards), *on_request]
     refresh = refresh_job(study)
     return dg.Definitions(
         assets=every,

@@ -9,7 +9,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from warehouse import AuditTrail, ModelStore, Warehouse
+from warehouse import AuditTrail, ModelStore, ReleaseStore, Warehouse
 
 HOME_VARIABLE = "HYBRID_HOME"
 DEVICE_VARIABLE, PRECISION_VARIABLE = "HYBRID_DEVICE", "HYBRID_PRECISION"
@@ -60,6 +60,10 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def report(self, study: str) -> Path:
         """Name the page that the study's report is written to, whether it exists yet or not."""
         return self.path / "reports" / study / "study_report.html"
+
+    def releases(self, study: str) -> ReleaseStore:
+        """Give the study's releases."""
+        return ReleaseStore(self.path, study)
 
     def models(self) -> ModelStore:
         """Give the fitted models of all studies."""

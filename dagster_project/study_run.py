@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -68,6 +68,7 @@ def run_study(
     on_event: Callable[[dg.DagsterEvent], None],
     *,
     storage: StorageResource | None = None,
+    assets: Sequence[str] = (),
 ) -> StudyRun:
     """Run a job of a study and tell `on_event` of each asset, check, observation and failure.
 
@@ -80,8 +81,11 @@ def run_study(
         Called from another thread, in order.
     storage : StorageResource, optional
         With a trial's rows and generators, if the run is a trial.
+    assets : sequence of str
+        Those of the job that are made, such as ``cart/release_candidate``; all if empty.
     """
     storage = storage or StorageResource()
+    chosen = [dg.AssetKey([study, *asset.split("/")]) for asset in assets]
     instance = dg.DagsterInstance.get()
     launch = uuid.uuid4().hex
     finished = threading.Event()
@@ -96,7 +100,7 @@ def run_study(
                 **trial_config(storage),
             },
             tags={LAUNCH_TAG: launch, **({TRIAL_TAG: "true"} if storage.is_trial else {})},
-            asset_selection=_trial_assets(f"{job}_{study}", storage.trial_generators),
+            asset_selection=chosen or _trial_assets(f"{job}_{study}", storage.trial_generators),
             raise_on_error=False,
         )
     finally:

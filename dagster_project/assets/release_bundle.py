@@ -1,0 +1,56 @@
+"""The folder that leaves the house: rows, card, dictionary, evidence, approval, checksums."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.release_contents import ReleaseContents, release_contents
+from dagster_project.release_permission import candidate_of
+from hybrid_assets.errors import ReleaseError
+from hybrid_assets.release.attestation import signed
+from hybrid_assets.release.bundle import bundle_files
+from hybrid_assets.release.card import AuditHead
+from hybrid_assets.release.verify import predicate_of
+from warehouse import ReleaseSlot
+
+KEY_VARIABLE = "HYBRID_SIGNING_KEY"
+
+
+def release_bundle_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
+    """Declare a generator's ``release_bundle``."""
+
+    @make.asset(
+        f"{generator}/release_bundle",
+        deps=[candidate_of(generator)],
+        kinds={"parquet", "json"},
+        privacy="release",
+        job="release",
+    )
+    def release_bundle(run: AssetRun) -> AssetResult:
+        """A numbered folder that explains itself and that anyone can verify (`hybrid verify`)."""
+        contents, key = release_contents(run), _signing_key()
+        return run.record_release(lambda slot: _files(contents, slot, key))
+
+    return [release_bundle]
+
+
+def _files(contents: ReleaseContents, slot: ReleaseSlot, key: bytes | None) -> dict[str, bytes]:
+    head = AuditHead(n_entries=slot.n_entries, entry_hash=slot.entry_hash)
+    numbered = {"number": slot.number, "audit_head": head}
+    card = contents.draft.model_copy(update=numbered)
+    files = bundle_files(card, contents.table, contents.others)
+    return files | (signed(files, predicate_of(card), key) if key else {})
+
+
+def _signing_key() -> bytes | None:
+    """Read the key that ``$HYBRID_SIGNING_KEY`` names; None if it names none."""
+    path = os.environ.get(KEY_VARIABLE)
+    if not path:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        raise ReleaseError(f"{KEY_VARIABLE}: expected a readable file; got none") from None

@@ -1,0 +1,105 @@
+"""Commands of a release: making the next one, and verifying one anywhere."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dagster_project.approvals import read_approval, read_candidate
+from dagster_project.instance import prepare_instance
+from dagster_project.refusals import DONE, FAILED, console, refusals, refuse, say
+from dagster_project.release_commands import GeneratorOption
+from dagster_project.release_permission import NOBODY, approval_command, candidate_of, today
+from dagster_project.resources import StorageResource
+from dagster_project.run_display import RunDisplay
+from dagster_project.study_commands import StudyName
+from dagster_project.study_folders import find_study
+from dagster_project.study_run import run_study
+from dagster_project.verification import verified
+from hybrid_assets.release.verify import NOT_RECOMPUTED
+
+NOT_APPROVED = 3
+
+
+def release(study: StudyName, generator: GeneratorOption) -> None:
+    """Make the next release of a generator's table: its candidate and gates, then the folder.
+
+    Exits with 1 if a gate is shut, and with 3 if a reviewer has to decide first: it then prints
+    the command. Nothing is released without both.
+
+    Example: hybrid release nhefs --generator cart
+    """
+    with refusals():
+        stated, _ = find_study(study)
+        if generator not in stated.generators:
+            known = ", ".join(stated.generators)
+            refuse(f"study {study!r}: unknown generator {generator!r}; known: {known}")
+        prepare_instance()
+        _run(study, candidate_of(generator))
+        if objection := _objection(study, generator):
+            say(f"{study}, {generator}: {objection}. A reviewer decides with:")
+            console.print(f"  {approval_command(study, generator)}", markup=False, soft_wrap=True)
+            raise typer.Exit(NOT_APPROVED)
+        _run(study, f"{generator}/release_bundle")
+        made = StorageResource().releases(study).releases(generator)[-1]
+    console.print(
+        f"released: {made.folder}\nverify it with: hybrid verify {made.folder}", markup=False
+    )
+
+
+def _run(study: str, asset: str) -> None:
+    with RunDisplay(console) as display:
+        finished = run_study(study, "release", display, assets=[asset])
+    for check in finished.failed_checks:
+        console.print(f"check not passed  {check}", style="yellow", markup=False)
+    if finished.failed_checks or not finished.success:
+        raise typer.Exit(FAILED)
+
+
+def _objection(study: str, generator: str) -> str:
+    """Say what a reviewer still has to decide; empty if nothing."""
+    storage = StorageResource()
+    approval = read_approval(storage.warehouse(study), generator)
+    candidate = read_candidate(storage, study, generator)
+    if candidate is None or approval is None:
+        return NOBODY
+    return approval.objection(candidate.data_version, candidate.gates_sha256, today())
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of a release.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) that must have signed it.")
+    ] = None,
+) -> None:
+    """Recompute a release from its folder alone: no study, no database, no network.
+
+    Hashes, signature, Parquet against CSV, dictionary against rows, every document written again
+    from card.json, and the effects estimated from the rows. Exits with 1 if anything differs.
+
+    Example: hybrid verify releases/nhefs/cart/0001
+    """
+    if key is not None and not key.is_file():
+        refuse(f"--key: expected a file at {key}; got none")
+    if not folder.is_dir():
+        refuse(f"expected the folder of a release at {folder}; got none")
+    checks = verified(folder, None if key is None else key.read_bytes())
+    passed = all(check.passed for check in checks)
+    if as_json:
+        told = {
+            "verified": passed,
+            "checks": [asdict(check) for check in checks],
+            "not_recomputed": NOT_RECOMPUTED,
+        }
+        print(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        for check in checks:
+            mark = "[green]✓[/green]" if check.passed else "[red]✗[/red]"
+            console.print(f"{mark} {check.name}")
+            for fault in check.faults:
+                say(f"    {fault}")
+        console.print(f"not recomputed: {NOT_RECOMPUTED}", style="dim", soft_wrap=True)
+    raise typer.Exit(DONE if passed else FAILED)

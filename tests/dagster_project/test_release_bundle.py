@@ -1,0 +1,280 @@
+"""What leaves the house: made through Dagster, verified by anyone, any byte of it."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pytest
+
+from dagster_project.approvals import read_candidate, record_approval
+from dagster_project.factory import study_definitions
+from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
+from dagster_project.study_file import StudyFile
+from dagster_project.verification import verified
+from hybrid_assets.approval import Approval
+from tests.dagster_project.conftest import SMALL_STUDY
+from warehouse import Release, Warehouse, check_audit
+
+ROOT = Path(__file__).parents[2]
+OVERRIDE = {"generator": "cart", "person": "Ada Lovelace", "reason": "a test of releases"}
+STUDY = SMALL_STUDY | {
+    "generators": ["cart"],
+    "gates": {"overrides": [OVERRIDE | {"gate": "privacy_verdict"}]},
+    "release": {"license": "CC-BY-4.0", "descriptions": {"W4": "standard normal"}},
+}
+MADE = [
+    *("seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates"),
+    *("positivity_evaluation", "cart/fitted_generator", "cart/synthetic_covariates"),
+    *("cart/hybrid_triplets", "cart/full_synthetic", "cart/privacy_evaluation"),
+]
+CANDIDATE, BUNDLE = "cart/release_candidate", "cart/release_bundle"
+
+
+@dataclasses.dataclass(frozen=True)
+class Home:
+    """Where a study was run, and its releases."""
+
+    path: Path
+    study: StudyFile
+
+    @property
+    def storage(self) -> StorageResource:
+        return StorageResource(home=str(self.path))
+
+    def make(self, *assets: str) -> str:
+        """Materialize; give what the failure says, empty if there is none."""
+        definitions = study_definitions(self.study, self.path)
+        made = dg.materialize(
+            [*(definitions.assets or ()), *(definitions.asset_checks or ())],
+            selection=[dg.AssetKey(["small", *asset.split("/")]) for asset in assets],
+            instance=dg.DagsterInstance.ephemeral(),
+            resources={
+                "storage": self.storage,
+                "compute": ComputeDevice(device="cpu"),
+                "io_manager": RefusingIOManager(),
+            },
+            raise_on_error=False,
+        )
+        failed = [e for e in made.all_events if e.event_type is dg.DagsterEventType.STEP_FAILURE]
+        told = [e.step_failure_data.user_failure_data for e in failed]
+        return "; ".join((each.description or "") if each else "error" for each in told)
+
+    def approve(self, **changes: object) -> None:
+        candidate = read_candidate(self.storage, "small", "cart")
+        assert candidate is not None
+        stated = {
+            "study": "small",
+            "generator": "cart",
+            "reviewer": "Grace Hopper",
+            "decision": "approve",
+            "reason": "read it all",
+            "decided_on": datetime.now(UTC).date(),
+            "data_version": candidate.data_version,
+            "gates_sha256": candidate.gates_sha256,
+        }
+        record_approval(self.storage, self.study, Approval.model_validate(stated | changes))
+
+    @property
+    def releases(self) -> list[Release]:
+        return self.storage.releases("small").releases("cart")
+
+
+@pytest.fixture(scope="module")
+def candidate(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("released") / "home", StudyFile.model_validate(STUDY))
+    assert home.make(*MADE, CANDIDATE) == ""
+    return home
+
+
+@pytest.fixture(scope="module")
+def released(candidate: Home) -> Home:
+    copy = Home(candidate.path.with_name("approved"), candidate.study)
+    shutil.copytree(candidate.path, copy.path)
+    copy.approve()
+    assert copy.make(BUNDLE) == ""
+    assert copy.make(BUNDLE) == ""
+    return copy
+
+
+@pytest.fixture
+def copied(candidate: Home, tmp_path: Path) -> Home:
+    shutil.copytree(candidate.path, tmp_path / "home")
+    return Home(tmp_path / "home", candidate.study)
+
+
+def test_the_bundle_holds_what_was_promised(released: Home) -> None:
+    first, second = released.releases
+    assert [first.number, second.number] == [1, 2]
+    assert {file.name for file in first.folder.iterdir()} == {
+        *("synthetic.parquet", "synthetic.csv", "data_dictionary.json", "data_dictionary.csv"),
+        *("card.html", "card.json", "croissant.json", "lineage.openlineage.jsonl"),
+        *("config.resolved.yaml", "environment.lock", "approval.json", "gates.json"),
+        *("release.json", "SHA256SUMS"),
+    }
+    rows = (first.folder / "synthetic.csv").read_text().splitlines()
+    assert rows[0] == "W1,W2,W3,W4,W5,W6,A,Y"
+    assert len(rows) == 401
+
+
+def test_a_pristine_release_verifies(released: Home) -> None:
+    checks = verified(released.releases[0].folder)
+    assert {check.name: check.faults for check in checks if not check.passed} == {}
+    assert checks[0].name == "checksums"
+    assert len(checks) == 8
+
+
+def test_each_of_200_changed_bytes_is_found(released: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(released.releases[0].folder, folder)
+    for path in (folder, *folder.iterdir()):
+        path.chmod(0o700)
+    files = sorted(folder.iterdir())
+    sizes = np.array([file.stat().st_size for file in files])
+    rng = np.random.default_rng(20_260_101)
+    # a file in turn, so that small ones get their share, then any byte of all of them
+    places = [(files[i % len(files)], None) for i in range(100)]
+    places += [(files[i], None) for i in rng.choice(len(files), 100, p=sizes / sizes.sum())]
+    missed = []
+    for file, _ in places:
+        content = file.read_bytes()
+        place, flip = int(rng.integers(len(content))), int(rng.integers(1, 256))
+        changed = bytes([content[place] ^ flip])
+        file.write_bytes(content[:place] + changed + content[place + 1 :])
+        if all(check.passed for check in verified(folder)):
+            missed.append((file.name, place, flip))
+        file.write_bytes(content)
+    assert len(places) == 200
+    assert missed == []
+    assert all(check.passed for check in verified(folder))
+
+
+def test_verification_needs_only_the_folder(released: Home, tmp_path: Path) -> None:
+    shutil.copytree(released.releases[0].folder, tmp_path / "handed_over")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("HYBRID_")}
+
+    def verify() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "dagster_project.command_line",
+                "verify",
+                "handed_over",
+                "--json",
+            ],
+            cwd=tmp_path,
+            env=inherited | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["verified"] is True
+    (tmp_path / "handed_over" / "card.html").chmod(0o600)
+    with (tmp_path / "handed_over" / "card.html").open("a") as page:
+        page.write(" ")
+    done = verify()
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["checks"] == [
+        {"name": "checksums", "faults": ["card.html is altered"]}
+    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["handed_over"]
+
+
+def test_the_audit_log_and_the_release_hold_each_other(released: Home) -> None:
+    first, second = released.releases
+    entries = Warehouse(released.path, "small").audit_entries()
+    made = entries[entries["asset"] == BUNDLE]
+    assert made["data_version"].tolist() == [first.sha256, second.sha256]
+    told = json.loads((second.folder / "release.json").read_text())
+    before = entries.iloc[told["audit_head"]["n_entries"] - 1]
+    assert told["audit_head"]["entry_hash"] == before["entry_hash"]
+    assert json.loads(made["upstream"].iloc[0])[CANDIDATE] == told["candidate"]
+    assert check_audit(released.path, "small").faults == ()
+
+
+def test_a_second_release_differs_in_its_number_alone(released: Home) -> None:
+    first, second = (each.folder for each in released.releases)
+    differing = {
+        f.name for f in first.iterdir() if f.read_bytes() != (second / f.name).read_bytes()
+    }
+    assert differing == {
+        *("card.html", "card.json", "croissant.json", "release.json", "SHA256SUMS"),
+        "synthetic.parquet",
+    }
+    cards = [json.loads((folder / "card.json").read_text()) for folder in (first, second)]
+    changed = {key for key in cards[0] if cards[0][key] != cards[1][key]}
+    assert changed == {"number", "audit_head"}
+
+
+def test_nothing_of_the_study_leaves_with_it(released: Home) -> None:
+    files = {f.name: f.read_text("latin-1") for f in released.releases[0].folder.iterdir()}
+    warehouse = Warehouse(released.path, "small")
+    seed = warehouse.table_version("seed_table").data_version
+    hidden = [seed, released.study.content_hash, warehouse.model("outcome_model").sha256]
+    hidden += [str(released.path), "random_seed", "paper1_trial"]
+    assert {(name, text) for name in files for text in hidden if text in files[name]} == set()
+    lineage = files.pop("lineage.openlineage.jsonl")  # names the truth's columns, no value
+    assert "__propensity" in lineage
+    assert {name for name in files if "__propensity" in files[name]} == set()
+
+
+def test_nothing_leaves_without_an_approval(copied: Home) -> None:
+    said = copied.make(BUNDLE)
+    assert "nobody has approved these rows. A reviewer decides with: hybrid approve small" in said
+    copied.approve(decision="refuse", reason="too few people")
+    assert "refused by Grace Hopper: too few people" in copied.make(BUNDLE)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    copied.approve(decided_on=date(2020, 1, 1), expires_on=yesterday)
+    assert "expired on" in copied.make(BUNDLE)
+    copied.approve(data_version="0" * 64)
+    assert "on other rows, or on other evidence" in copied.make(BUNDLE)
+    assert copied.releases == []
+
+
+def test_a_shut_gate_stops_the_bundle_itself(copied: Home) -> None:
+    shut = Home(copied.path, StudyFile.model_validate(STUDY | {"gates": {}}))
+    shut.make(CANDIDATE)
+    shut.approve()
+    assert "privacy_verdict is shut" in shut.make(BUNDLE)
+    assert shut.releases == []
+
+
+def test_an_approval_is_void_when_anything_before_it_moves(copied: Home) -> None:
+    copied.approve()
+    moved = copied.study.model_copy(update={"random_seed": 8})
+    other = Home(copied.path, moved)
+    assert other.make("cart/fitted_generator", "cart/synthetic_covariates") == ""
+    said = copied.make(BUNDLE)
+    assert "made from earlier versions of cart/" in said
+    assert copied.releases == []
+
+
+def test_a_signed_release(copied: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("cryptography")
+    from tests.hybrid_assets.release.test_release_attestation import private_key
+
+    (tmp_path / "key.pem").write_bytes(private_key())
+    monkeypatch.setenv("HYBRID_SIGNING_KEY", str(tmp_path / "key.pem"))
+    copied.approve()
+    assert copied.make(BUNDLE) == ""
+    folder = copied.releases[0].folder
+    public = (folder / "signing_key.pub").read_bytes()
+    assert all(check.passed for check in verified(folder, public))
+    assert b"PRIVATE" not in b"".join(file.read_bytes() for file in folder.iterdir())
+    monkeypatch.setenv("HYBRID_SIGNING_KEY", str(tmp_path / "none.pem"))
+    assert "HYBRID_SIGNING_KEY: expected a readable file" in copied.make(BUNDLE)
+
+
+def test_an_unsigned_release_does_not_pass_for_a_signed_one(released: Home) -> None:
+    checks = {c.name: c.faults for c in verified(released.releases[0].folder, b"any key")}
+    assert checks["signature"] == ("the release is not signed",)
