@@ -23,11 +23,14 @@ class AuditAnswer:
     made : Trace
     checks : tuple of CheckRecord
         The last result of each check of each version in the trace.
+    tables : frozenset of str
+        Assets that are tables: a model entry of theirs is the files beside the table.
     """
 
     study: str
     made: Trace
     checks: tuple[CheckRecord, ...]
+    tables: frozenset[str]
 
     @property
     def seeds(self) -> tuple[LogEntry, ...]:
@@ -41,8 +44,7 @@ class AuditAnswer:
 
     def word_for(self, entry: LogEntry) -> str:
         """Say what an entry is: table, model, document, or the files beside a table."""
-        tables = {each.asset for each in self.made.entries if each.kind == "table"}
-        return "files" if entry.kind == "model" and entry.asset in tables else entry.kind
+        return "files" if entry.kind == "model" and entry.asset in self.tables else entry.kind
 
     def distinct(self, field: str) -> list[Any]:
         """Give the values that the entries hold of a field, in order of appearance."""
@@ -133,4 +135,5 @@ def _answer(trail: AuditTrail, entries: tuple[LogEntry, ...], target: LogEntry) 
         for check in trail.check_records()
         if (check.asset, check.checked_version) in versions
     }
-    return AuditAnswer(trail.study, made, tuple(latest.values()))
+    tables = frozenset(entry.asset for entry in entries if entry.kind == "table")
+    return AuditAnswer(trail.study, made, tuple(latest.values()), tables)

@@ -16,7 +16,7 @@ from hybrid_assets.report.summary import (
     Picture,
     ReportSummary,
 )
-from warehouse import KeyedHash, latest_entry, trace
+from warehouse import KeyedHash, LogEntry, latest_entry, trace
 
 CAPTIONS = {
     "ate_estimates": (
@@ -69,16 +69,17 @@ def report_summary(
 
 
 def _made_from(run: AssetRun) -> tuple[MadeFrom, ...]:
-    """Tell every upstream version, the seed first; files beside a table are the table's."""
+    """Tell every upstream version, the seed first; files only where their table was not read."""
     entries = run.audit_trail.entries()
     found = trace(entries, latest_entry(entries, "generator_comparison")).entries
-    tables = {entry.asset for entry in found if entry.kind == "table"}
-    told = [entry for entry in found if entry.kind == "table" or entry.asset not in tables]
+    read = {entry.asset for entry in found if entry.kind == "table"}
+    told = [entry for entry in found if entry.kind == "table" or entry.asset not in read]
+    tables = {entry.asset for entry in entries if entry.kind == "table"}
     keyed = KeyedHash(run.storage.path).of_all("data version", [e.data_version for e in told])
     sources = [
         MadeFrom(
             asset=entry.asset,
-            kind="table" if entry.kind == "table" else "model",
+            kind=_kind(entry, tables),
             n_rows=entry.n_rows,
             version=version,
             code_version=entry.code_version,
@@ -88,6 +89,12 @@ def _made_from(run: AssetRun) -> tuple[MadeFrom, ...]:
         for entry, version in zip(told, keyed, strict=True)
     ]
     return tuple(sorted(sources, key=lambda source: source.asset != "seed_table"))
+
+
+def _kind(entry: LogEntry, tables: set[str]) -> Literal["table", "files", "model"]:
+    if entry.kind == "table":
+        return "table"
+    return "files" if entry.asset in tables else "model"
 
 
 def _pictures(run: AssetRun) -> Iterator[Picture]:

@@ -124,7 +124,8 @@ class MadeFrom:
     Attributes
     ----------
     asset : str
-    kind : {"table", "model"}
+    kind : {"table", "files", "model"}
+        Files are those that an asset keeps beside its table.
     n_rows : int or None
         Of a table.
     version : str
@@ -136,7 +137,7 @@ class MadeFrom:
     """
 
     asset: str
-    kind: Literal["table", "model"]
+    kind: Literal["table", "files", "model"]
     n_rows: int | None
     version: str
     code_version: str
