@@ -8,7 +8,13 @@ import dagster as dg
 from dagster_project.asset_run import AssetRun, asset_key
 from dagster_project.display import columns_from
 from dagster_project.study_file import StudyFile
-from dagster_project.truth_columns import CATE, OUTCOME_CONTROL, OUTCOME_TREATED, PROPENSITY
+from dagster_project.truth_columns import (
+    CATE,
+    OUTCOME_CONTROL,
+    OUTCOME_TREATED,
+    PROPENSITY,
+    RELEASED_TRUTH,
+)
 from hybrid_assets.missing_values import flag_name
 from hybrid_assets.schema import ColumnKind, TableSchema
 
@@ -127,9 +133,12 @@ def _of_full(_: StudyFile, schema: TableSchema, __: str) -> dict[str, dict[str, 
 
 
 def _of_candidate(
-    _: StudyFile, schema: TableSchema, branch: str
+    study: StudyFile, schema: TableSchema, branch: str
 ) -> dict[str, dict[str, list[str]]]:
-    return {name: {f"{branch}hybrid_triplets": [name]} for name in schema.names}
+    left = {name: name for name in schema.names}
+    if study.release.include_counterfactuals:
+        left |= RELEASED_TRUTH
+    return {name: {f"{branch}hybrid_triplets": [column]} for name, column in left.items()}
 
 
 RULES: dict[str, Rule] = {

@@ -180,6 +180,12 @@ def test_a_trial_draws_treatment_from_nothing() -> None:
     assert "propensity_model" not in origins["Y"]
     assert column_origins("propensity_model", study, schema) == {"A": {}}
     assert column_origins("gan/privacy_evaluation", study, schema) == {}
+    candidate = column_origins("gan/release_candidate", study, schema)
+    assert candidate == {name: {"gan/hybrid_triplets": [name]} for name in schema.names}
+    shown = StudyFile.model_validate(STUDY | {"release": {"include_counterfactuals": True}})
+    told = column_origins("gan/release_candidate", shown, schema)
+    assert told["outcome_treated_mean"] == {"gan/hybrid_triplets": ["__outcome_treated"]}
+    assert list(told) == [*schema.names, "outcome_control_mean", "outcome_treated_mean"]
 
 
 @pytest.fixture(scope="module")
