@@ -21,7 +21,7 @@ from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import crowding, enrichment
 
 N_TABLES, N_LABELS, N_SHARES, N_ROWS = 100, 100, 200, 3000
-SPLITS = [(300, 300), (400, 200), (400, 100)]
+SPLITS = [(300, 300), (400, 200)]
 HOLDOUTS = [100, 300, 900]
 
 
