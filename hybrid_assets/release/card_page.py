@@ -12,7 +12,7 @@ from hybrid_assets.report.page_numbers import ABSENT, number_text
 from hybrid_assets.report.risks import MEANINGS, SYMBOLS
 
 WORDS = {
-    "difference_in_means": "difference of the arms' means",
+    "difference_in_means": "difference of means",
     "outcome_regression": "outcome regression",
     "iptw": "IPTW",
     "aipw": "AIPW",

@@ -88,7 +88,8 @@ def verify_contents(files: Mapping[str, bytes], around: Surroundings) -> list[Bu
     Returns
     -------
     list of BundleCheck
-        Only the first where no card can be read: nothing else could be held against it.
+        Only the first where no card can be read: nothing else could be held against it. The
+        signature is checked where there is one, or where it is asked for.
     """
     try:
         missing = [f"{name} is missing" for name in DATA_FILES if name not in files]
@@ -104,8 +105,11 @@ def verify_contents(files: Mapping[str, bytes], around: Surroundings) -> list[Bu
         "card": lambda: card_faults(card),
         "effects": lambda: effect_faults(card, read_parquet(files[PARQUET])[0]),
         "surroundings": lambda: [*_environment(files[ENVIRONMENT]), *_lineage(files[LINEAGE])],
-        "signature": lambda: _signature(card, files, around.trusted_key),
     }
+    if around.trusted_key is not None or {ENVELOPE, PUBLIC_KEY} & files.keys():
+        checks["signature"] = lambda: signature_faults(
+            files, predicate_of(card), around.trusted_key
+        )
     return [BundleCheck(name, _faults(check)) for name, check in checks.items()]
 
 
@@ -191,13 +195,6 @@ def _lineage(content: bytes) -> Iterator[str]:
         events = []
     if not events or not all(isinstance(event, dict) and "job" in event for event in events):
         yield f"{LINEAGE} is not a list of OpenLineage events, one a line"
-
-
-def _signature(card: ReleaseCard, files: Mapping[str, bytes], trusted: bytes | None) -> list[str]:
-    """Check a signature that is there, or that is asked for."""
-    if trusted is None and not {ENVELOPE, PUBLIC_KEY} & files.keys():
-        return []
-    return signature_faults(files, predicate_of(card), trusted)
 
 
 def predicate_of(card: ReleaseCard) -> dict[str, str]:

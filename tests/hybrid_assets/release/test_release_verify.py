@@ -28,7 +28,6 @@ def test_a_release_verifies(files, around):
         "card",
         "effects",
         "surroundings",
-        "signature",
     ]
 
 
