@@ -97,6 +97,7 @@ def test_croissant_lists_files_and_columns(files, card):
     ] * 2
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:rdflib")  # its own, about itself
 def test_mlcroissant_loads_the_rows(files, table, tmp_path):
     mlc = pytest.importorskip("mlcroissant")
     for name in ("croissant.json", "synthetic.csv", "synthetic.parquet"):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hybrid_assets.release.table_files import (
@@ -47,6 +47,7 @@ def test_both_files_give_the_table_back():
     pd.testing.assert_frame_equal(read_csv(csv_bytes(empty, {}), empty), empty)
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(allow_nan=False, width=64), min_size=1, max_size=20))
 def test_any_number_survives(numbers):
     table = pd.DataFrame({"x": numbers})
