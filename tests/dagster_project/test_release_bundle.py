@@ -278,3 +278,16 @@ def test_a_signed_release(copied: Home, tmp_path: Path, monkeypatch: pytest.Monk
 def test_an_unsigned_release_does_not_pass_for_a_signed_one(released: Home) -> None:
     checks = {c.name: c.faults for c in verified(released.releases[0].folder, b"any key")}
     assert checks["signature"] == ("the release is not signed",)
+
+
+def test_the_truth_leaves_only_when_asked_for_and_is_recomputed(copied: Home) -> None:
+    asked = STUDY | {"release": {"include_counterfactuals": True}}
+    with_truth = Home(copied.path, StudyFile.model_validate(asked))
+    assert with_truth.make(CANDIDATE) == ""
+    with_truth.approve()
+    assert with_truth.make(BUNDLE) == ""
+    folder = with_truth.releases[0].folder
+    header = (folder / "synthetic.csv").read_text().splitlines()[0]
+    assert header.endswith("A,Y,outcome_control_mean,outcome_treated_mean")
+    assert "must not use them as covariates" in (folder / "card.html").read_text()
+    assert [check.name for check in verified(folder) if not check.passed] == []
