@@ -37,23 +37,26 @@ def release(study: StudyName, generator: GeneratorOption) -> None:
             known = ", ".join(stated.generators)
             refuse(f"study {study!r}: unknown generator {generator!r}; known: {known}")
         prepare_instance()
-        _run(study, candidate_of(generator))
+        _run(study, candidate_of(generator), generator)
         if objection := _objection(study, generator):
             say(f"{study}, {generator}: {objection}. A reviewer decides with:")
             console.print(f"  {approval_command(study, generator)}", markup=False, soft_wrap=True)
             raise typer.Exit(NOT_APPROVED)
-        _run(study, f"{generator}/release_bundle")
+        _run(study, f"{generator}/release_bundle", generator)
         made = StorageResource().releases(study).releases(generator)[-1]
     console.print(
         f"released: {made.folder}\nverify it with: hybrid verify {made.folder}", markup=False
     )
 
 
-def _run(study: str, asset: str) -> None:
+def _run(study: str, asset: str, generator: str) -> None:
     with RunDisplay(console) as display:
         finished = run_study(study, "release", display, assets=[asset])
     for check in finished.failed_checks:
         console.print(f"check not passed  {check}", style="yellow", markup=False)
+    if finished.failed_checks:
+        candidate = read_candidate(StorageResource(), study, generator)
+        say(candidate.report.refusal if candidate else "")
     if finished.failed_checks or not finished.success:
         raise typer.Exit(FAILED)
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hybrid_assets.designs import DESIGNS
-from warehouse import Warehouse
+from warehouse import Warehouse, check_audit
 
 pytestmark = pytest.mark.timeout(900)  # one run of a whole study, on a machine that may be busy
 
@@ -75,9 +75,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
     return hybrid("run", home, folder)
 
 
-def hybrid(command: str, home: Path, studies: Path) -> FinishedRun:
+def hybrid(command: str, home: Path, studies: Path, *options: str) -> FinishedRun:
     done = subprocess.run(
-        [sys.executable, "-m", "dagster_project.command_line", command, "canary"],
+        [sys.executable, "-m", "dagster_project.command_line", command, "canary", *options],
         env={**os.environ, "HYBRID_HOME": str(home), "HYBRID_STUDIES": str(studies)},
         capture_output=True,
         text=True,
@@ -90,6 +90,22 @@ def hybrid(command: str, home: Path, studies: Path) -> FinishedRun:
 @pytest.fixture(scope="module")
 def simulated(finished: FinishedRun, warehouse: Warehouse) -> FinishedRun:
     return hybrid("simulate", finished.home, finished.home.parent)
+
+
+@pytest.fixture(scope="module")
+def released(finished: FinishedRun, warehouse: Warehouse) -> list[FinishedRun]:
+    """Ask for a release, approve the candidate that was made of it, and ask again."""
+    cart = ("--generator", "cart")
+    signed = (*cart, "--reviewer", "Grace Hopper", "--reason", "read it all")
+    return [
+        hybrid(command, finished.home, finished.home.parent, *options)
+        for command, options in (
+            ("release", ("--generator", "bootstrap")),
+            ("release", cart),
+            ("approve", signed),
+            ("release", cart),
+        )
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -152,13 +168,30 @@ def test_a_simulation_shows_what_it_recommends(
     assert simulated.printed.count("\n    At n = 100 (as fitted) ") == 4
 
 
+def test_a_release_waits_for_its_gates_and_for_its_reviewer(
+    finished: FinishedRun, released: list[FinishedRun], warehouse: Warehouse
+) -> None:
+    bootstrap, unsigned, approval, _ = released
+    assert [run.returncode for run in released] == [1, 3, 0, 0], [run.printed for run in released]
+    assert "The bootstrap hands out real people's covariates" in bootstrap.printed
+    assert "nobody has approved these rows" in unsigned.printed
+    assert "approved by Grace Hopper" in approval.printed
+    folders = sorted((finished.home / "releases" / "canary").glob("*/*"))
+    assert [folder.parent.name for folder in folders] == ["cart"]
+    logged = warehouse.audit_entries()["asset"].tolist()
+    for entry in ("cart/override_privacy_verdict", "cart/approval", "cart/release_bundle"):
+        assert entry in logged
+    assert "bootstrap/release_bundle" not in logged
+    assert check_audit(finished.home, "canary").faults == ()
+
+
 def test_no_cell_of_the_seed_is_found_outside_the_warehouse(
-    finished: FinishedRun, simulated: FinishedRun
+    finished: FinishedRun, simulated: FinishedRun, released: list[FinishedRun]
 ) -> None:
     seed = Warehouse(finished.home, "canary").read_table("seed_table")
     cells = [f"{value:.4f}".encode() for value in seed["W4"]] + [CANARY_WORD.encode()]
-    shown = [finished.printed.encode(), simulated.printed.encode()]
-    for folder in ("dagster", "reports"):
+    shown = [run.printed.encode() for run in (finished, simulated, *released)]
+    for folder in ("dagster", "reports", "releases"):
         files = (finished.home / folder).rglob("*")
         shown += [file.read_bytes() for file in files if file.is_file()]
     everything = b"\n".join(shown)
