@@ -17,7 +17,7 @@ from warehouse import Warehouse, check_audit
 pytestmark = pytest.mark.timeout(900)  # one run of a whole study, on a machine that may be busy
 
 CANARY_NUMBER = 7351.4242
-CANARY_WORD = "canary-"
+CANARY_WORD = "sentinel-"  # not the study: a release is named after it
 
 STUDY = {
     "name": "canary",
