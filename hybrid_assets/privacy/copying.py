@@ -82,8 +82,29 @@ def _closest(attacked: Attacked, name: str) -> np.ndarray:
 
 
 def continuous_names(attacked: Attacked) -> list[str]:
-    """Name the columns whose digits can be replayed."""
+    """Name the columns that show digits after the point."""
     return [c.name for c in attacked.schema.columns if c.kind is ColumnKind.CONTINUOUS]
+
+
+def personal_integer_names(attacked: Attacked, policy: PrivacyPolicy) -> list[str]:
+    """Name the integer columns whose values are nearly people's own, as account numbers are.
+
+    In such a column most training people hold a value that fewer than
+    `policy.rare_people` of them hold; in a column of ages everybody's value is
+    also somebody else's, and showing it tells nothing.
+    """
+    members = attacked.people[attacked.is_member]
+    return [
+        column.name
+        for column in attacked.schema.columns
+        if column.kind is ColumnKind.INTEGER
+        and (_n_holders(members[column.name]) < policy.rare_people).mean() > 0.5
+    ]
+
+
+def _n_holders(values: pd.Series) -> pd.Series:
+    """Count for each person those who hold the same value, shape (n,)."""
+    return values.groupby(values).transform("size")
 
 
 def digit_precision(attacked: Attacked, name: str) -> Measure:

@@ -15,6 +15,7 @@ from hybrid_assets.privacy.copying import (
     copied_rows,
     digit_precision,
     digit_replay,
+    personal_integer_names,
     rare_levels_shown,
 )
 from hybrid_assets.privacy.dcr import DcrShare
@@ -130,9 +131,9 @@ def _attacks(
     names = continuous_names(attacked)
     if len(names) > 1:
         measures.append(digit_replay(attacked, names, policy))
-    for name in names:
+    measures += [digit_precision(attacked, name) for name in names]
+    for name in [*names, *personal_integer_names(attacked, policy)]:
         measures += [
-            digit_precision(attacked, name),
             copied_cells(attacked, name, policy),
             digit_replay(attacked, [name], policy),
         ]

@@ -37,7 +37,7 @@ class PrivacyPolicy(BaseModel):
     max_audit_epsilon : float
         Largest lower bound of ε from planted coin flips.
     rare_people : int
-        A level that fewer training people have is rare.
+        A level, or an integer, that fewer training people have is rare.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -102,6 +102,47 @@ def test_replayed_digits_fail_and_rounding_heals(schema, people, evaluated):
     assert evaluated(*rounded).verdict == "PASS"
 
 
+@pytest.fixture
+def numbered():
+    """Give a schema with an age and a number of nine digits, and people who have both."""
+    kinds = {"age": "integer", "ssn": "integer", "A": "binary", "Y": "binary"}
+    roles = {"A": "treatment", "Y": "outcome"}
+    schema = TableSchema(
+        study="numbered",
+        columns=tuple(
+            ColumnSchema(name=name, role=roles.get(name, "covariate"), kind=kind)
+            for name, kind in kinds.items()
+        ),
+    )
+
+    def draw(n, seed):
+        rng = np.random.default_rng(seed)
+        ranges = {"age": (20, 80), "ssn": (10**8, 10**9), "A": (0, 2), "Y": (0, 2)}
+        return pd.DataFrame({name: rng.integers(*ends, n) for name, ends in ranges.items()})
+
+    return schema, draw
+
+
+def test_replayed_account_numbers_fail(numbered, evaluated):
+    """One real number in fifty rows: no distance sees it."""
+    schema, draw = numbered
+    train, holdout, synthetic = draw(1000, 2), draw(1000, 3), draw(20_000, 4)
+    rng = np.random.default_rng(0)
+    synthetic.loc[rng.choice(20_000, 400, replace=False), "ssn"] = rng.choice(train["ssn"], 400)
+    fails = failed(evaluated(synthetic, train, holdout, schema))
+    assert {"exact copies: ssn", "digit replay: ssn"} <= fails
+    assert not any(f.endswith(" age") for f in fails)
+
+
+def test_an_age_is_nobodys_own(numbered, evaluated):
+    """Every age in the table is somebody's, and tells nothing: it is not even attacked."""
+    schema, draw = numbered
+    found = risk_table(evaluated(draw(20_000, 4), draw(1000, 2), draw(1000, 3), schema))
+    by_cell = found[found["attack"].isin(["exact copies", "digit replay"])]
+    assert set(by_cell["target"]) == {"W", "W, A, Y", "ssn"}
+    assert set(by_cell["verdict"]) == {"PASS"}
+
+
 def test_near_copies_of_ten_people_are_seen(schema, people, evaluated):
     train, holdout, synthetic = people(1000, 2), people(1000, 3), people(20_000, 4)
     rng = np.random.default_rng(1)
