@@ -49,7 +49,7 @@ def init(
     folder: Annotated[
         Path | None, typer.Option(help="Of studies; else the first of HYBRID_STUDIES, or studies/.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Accept the guesses; ask nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept plain guesses; ask nothing.")] = False,
 ) -> None:
     """Write the study file of a table: guess what its columns are, and ask.
 

@@ -1,48 +1,24 @@
-"""Guessing what the columns of a table are for, before its author says so."""
+"""Guessing what the covariates of a table are, before its author says so."""
 
 import csv
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from dagster_project.sources.base import Source
 from dagster_project.sources.csv_file import CsvSource
 from dagster_project.sources.parquet_file import ParquetSource
 from dagster_project.study_file import StudyFile
-from hybrid_assets.columns import MAX_INFERRED_LEVELS, infer_column, is_zero_one
+from dagster_project.study_roles import OF_THEIR_OWN, is_nearly_unique
+from hybrid_assets.columns import MAX_INFERRED_LEVELS, holds_lists, infer_column
 from hybrid_assets.errors import SeedTableError, SourceError
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.study import CovariateSettings
 
-TREATMENT_WORDS = {
-    *("treat", "treated", "treatment", "trt", "therapy", "drug", "intervention", "arm"),
-    *("exposed", "exposure", "assigned", "assignment", "randomised", "randomized"),
-}
-OUTCOME_WORDS = {"outcome", "response", "endpoint", "died", "death", "dead", "event"}
-IDENTIFIER_WORDS = {"id", "ids", "uuid", "mrn", "seqn", "record", "patientid", "subjectid"}
 SEPARATORS = ",;\t|"
-
-
-@dataclass(frozen=True)
-class GuessedRoles:
-    """What names and values suggest; None where they suggest nothing, or more than one column.
-
-    Attributes
-    ----------
-    treatment, outcome : str or None
-    identifiers : tuple of str
-    binary, numeric : tuple of str
-        Columns that could be the treatment; that could be the outcome.
-    """
-
-    treatment: str | None
-    outcome: str | None
-    identifiers: tuple[str, ...]
-    binary: tuple[str, ...]
-    numeric: tuple[str, ...]
+NUMBER_WITH_COMMA = r"[+-]?\d+(,\d+)?"
 
 
 @dataclass(frozen=True)
@@ -90,25 +66,27 @@ def table_source(file: Path) -> Source:
     return CsvSource(kind="csv", path=path, separator=separator)
 
 
-def guess_roles(table: pd.DataFrame) -> GuessedRoles:
-    """Guess treatment and outcome by name among the columns that could be it, identifiers by both.
+def require_decimal_points(table: pd.DataFrame, file: Path) -> None:
+    """Refuse numbers with commas in them, which would be taken for text.
 
-    Roles are the author's to state: a guess needs a telling name, and only one of them.
-
-    Parameters
-    ----------
-    table : DataFrame of shape (n, p)
-        As read.
+    Raises
+    ------
+    SourceError
+        Names the columns.
     """
-    identifiers = tuple(name for name in table.columns if _is_identifier(table[name]))
-    others = [name for name in table.columns if name not in identifiers]
-    binary = [n for n in others if is_zero_one(table[n]) and table[n].nunique() == 2]
-    numeric = [n for n in others if pd.api.types.is_numeric_dtype(table[n])]
-    treatment = _only(n for n in binary if n.lower() == "a" or _words(n) & TREATMENT_WORDS)
-    outcome = _only(
-        n for n in numeric if n != treatment and (n.lower() == "y" or _words(n) & OUTCOME_WORDS)
-    )
-    return GuessedRoles(treatment, outcome, identifiers, tuple(binary), tuple(numeric))
+    names = [str(name) for name in table.columns if _has_commas(table[name])]
+    if names:
+        raise SourceError(
+            f"{file.name}: expected numbers with a decimal point, as 1.5; got commas in the "
+            f"numbers of {', '.join(names)} (export the table with points)"
+        )
+
+
+def _has_commas(values: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(values) or holds_lists(values):
+        return False
+    words = values.dropna().astype(str).str.strip()
+    return bool(words.str.contains(",").any() and words.str.fullmatch(NUMBER_WITH_COMMA).all())
 
 
 def draft_columns(table: pd.DataFrame, study: StudyFile) -> list[DraftedColumn]:
@@ -127,6 +105,10 @@ def draft_columns(table: pd.DataFrame, study: StudyFile) -> list[DraftedColumn]:
 
 def _drafted(values: pd.Series, study: StudyFile) -> DraftedColumn:
     name, n_missing = str(values.name), int(values.isna().sum())
+    if holds_lists(values):
+        return DraftedColumn(name, None, "holds lists", n_missing)
+    if pd.api.types.is_numeric_dtype(values) and values.isin([np.inf, -np.inf]).any():
+        return DraftedColumn(name, None, "expected finite values; got infinite ones", n_missing)
     if values.nunique() < 2:
         return DraftedColumn(name, None, "holds fewer than two values", n_missing)
     try:
@@ -135,26 +117,8 @@ def _drafted(values: pd.Series, study: StudyFile) -> DraftedColumn:
         remark = f"expected {refusal.expected}; got {refusal.got}"
         return DraftedColumn(name, None, remark, n_missing)
     remark = f"{len(column.levels)} levels" if column.levels else ""
-    if column.kind is ColumnKind.INTEGER and values.nunique() <= MAX_INFERRED_LEVELS:
+    if is_nearly_unique(values):
+        remark = f"{OF_THEIR_OWN}; an identifier?"
+    elif column.kind is ColumnKind.INTEGER and values.nunique() <= MAX_INFERRED_LEVELS:
         remark = f"{values.nunique()} whole numbers; if they are codes: categorical"
     return DraftedColumn(name, column.kind, remark, n_missing)
-
-
-def _is_identifier(values: pd.Series) -> bool:
-    """Whether a name says so, or every row has text of its own."""
-    by_name = bool(_words(str(values.name)) & IDENTIFIER_WORDS)
-    is_text = not pd.api.types.is_numeric_dtype(values) and pd.api.types.infer_dtype(values) in (
-        "string",
-        "mixed",
-    )
-    return by_name or (is_text and len(values) > MAX_INFERRED_LEVELS and values.is_unique)
-
-
-def _words(name: str) -> set[str]:
-    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name))
-    return set(re.split(r"[^a-z]+", parted.lower()))
-
-
-def _only(names: Iterable[str]) -> str | None:
-    found = list(names)
-    return found[0] if len(found) == 1 else None

@@ -2,16 +2,23 @@
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
-from dagster_project.study_draft import DraftedColumn, draft_columns, guess_roles, table_source
+from dagster_project.study_draft import (
+    DraftedColumn,
+    draft_columns,
+    require_decimal_points,
+    table_source,
+)
 from dagster_project.study_file import StudyFile
 from dagster_project.study_folders import STUDIES_VARIABLE, study_files, user_folders
 from dagster_project.study_questions import Answers, Questions
+from dagster_project.study_roles import Guess, GuessedRoles, guess_roles
 from dagster_project.study_writer import study_file_text, write_new_file
 from hybrid_assets.errors import StudyError
 
@@ -41,8 +48,10 @@ def new_study(file: Path, folder: Path | None, answers: Answers, console: Consol
     table = source.read(file.parent)
     if not table.columns.is_unique:
         raise StudyError(f"{file.name}: expected a name of its own for each column; some repeat")
-    questions = Questions(answers, console)
-    study = _study(table, {"name": name, "source": source}, questions)
+    require_decimal_points(table, file)
+    questions, guessed = Questions(answers, console), guess_roles(table)
+    study = _study(table, {"name": name, "source": source}, questions, guessed)
+    show_roles(console, study, guessed, answers)
     columns = draft_columns(table, study)
     show_columns(console, columns)
     kinds = {c.name: {"kind": c.kind.value} for c in columns if c.kind is not None}
@@ -54,13 +63,42 @@ def new_study(file: Path, folder: Path | None, answers: Answers, console: Consol
     return written
 
 
+def show_roles(console: Console, study: StudyFile, guessed: GuessedRoles, answers: Answers) -> None:
+    """Print who has a role, and of what was accepted unseen that it is guessed, and why."""
+    ends = [
+        (study.treatment, "treatment", answers.treatment, guessed.treatment),
+        (study.outcome, "outcome", answers.outcome, guessed.outcome),
+    ]
+    rows = [(name, role, _why(name, said, guess)) for name, role, said, guess in ends]
+    named = answers.identifiers is not None
+    reasons = {} if named else guessed.identifiers
+    rows += [(n, "identifier", _guessed(reasons.get(n))) for n in study.identifiers]
+    if not study.identifiers:
+        nobody = None if named else "no name and no value tells people apart"
+        rows.append(("(none)", "identifier", _guessed(nobody)))
+    for row in rows:
+        _print_row(console, *row)
+
+
+def _why(name: str, said: str | None, guess: Guess | None) -> str:
+    is_guess = said is None and guess is not None and guess.column == name
+    return _guessed(guess.reason if is_guess and guess else None)
+
+
+def _guessed(reason: str | None) -> str:
+    return f"guessed: {reason}" if reason else "as you said"
+
+
+def _print_row(console: Console, name: str, what: str, remark: str) -> None:
+    line = f"  {name:<30} {what:<12} {remark}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def show_columns(console: Console, columns: list[DraftedColumn]) -> None:
     """Print what each covariate is taken for; names and kinds, no value."""
     for column in columns:
         kind = column.kind.value if column.kind else "left out"
-        console.print(
-            f"  {column.name:<30}{kind:<13}{column.remark}", markup=False, highlight=False
-        )
+        _print_row(console, column.name, kind, column.remark)
 
 
 def next_steps(file: Path) -> list[str]:
@@ -71,11 +109,12 @@ def next_steps(file: Path) -> list[str]:
         return steps
     known = os.environ.get(STUDIES_VARIABLE)
     named = f"{known}{os.pathsep}{folder}" if known else str(folder)
-    return [f"export {STUDIES_VARIABLE}={named}", *steps]
+    return [f"export {STUDIES_VARIABLE}={shlex.quote(named)}", *steps]
 
 
-def _study(table: pd.DataFrame, named: dict[str, Any], questions: Questions) -> StudyFile:
-    guessed = guess_roles(table)
+def _study(
+    table: pd.DataFrame, named: dict[str, Any], questions: Questions, guessed: GuessedRoles
+) -> StudyFile:
     treatment = questions.treatment(guessed)
     outcome = questions.outcome(guessed, treatment)
     identifiers = questions.identifiers(guessed, {treatment, outcome})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.prompt import Confirm, FloatPrompt, Prompt
 
-from dagster_project.study_draft import GuessedRoles
+from dagster_project.study_roles import Guess, GuessedRoles
 from hybrid_assets.errors import StudyError
 
 POLICIES = ["impute", "drop_rows", "category", "refuse"]
@@ -61,7 +61,8 @@ class Questions:
     def outcome(self, guessed: GuessedRoles, treatment: str) -> str:
         """Name the column of the outcome, among the numeric ones."""
         others = tuple(name for name in guessed.numeric if name != treatment)
-        return self._column("outcome", self._said.outcome, guessed.outcome, others)
+        guess = guessed.outcome if guessed.outcome and guessed.outcome.column in others else None
+        return self._column("outcome", self._said.outcome, guess, others)
 
     def identifiers(self, guessed: GuessedRoles, taken: set[str]) -> tuple[str, ...]:
         """Name the columns that tell people apart, or none."""
@@ -96,18 +97,22 @@ class Questions:
         )
 
     def _column(
-        self, role: str, said: str | None, guess: str | None, possible: tuple[str, ...]
+        self, role: str, said: str | None, guess: Guess | None, possible: tuple[str, ...]
     ) -> str:
         if said is not None:
             return said
         if not self._said.accept:
-            return self._ask(role, choices=list(possible), default=guess)
-        if guess is None:
-            raise StudyError(
-                f"expected to know the {role}: no column's name tells it alone, so name it with "
-                f"--{role}; it could be {', '.join(possible)}"
-            )
-        return guess
+            default = guess.column if guess else None
+            return self._ask(role, choices=list(possible), default=default)
+        if guess is not None and guess.is_plain:
+            return guess.column
+        problem = "no column's name tells it alone"
+        if guess is not None:
+            problem = f"{guess.column} is a mere guess ({guess.reason})"
+        raise StudyError(
+            f"expected to know the {role}: {problem}, so name it with --{role}; it could be "
+            f"{', '.join(possible)}"
+        )
 
     def _ask(
         self,

@@ -68,16 +68,30 @@ def _covariate(column: DraftedColumn, n_rows: int) -> str:
     remarks = [column.remark] if column.remark else []
     if column.kind is not None and column.n_missing:
         remarks.append(f"missing: {told_count(column.n_missing, n_rows)}")
-    name = _flow(column.name)
+    name, said = _flow(column.name), " ".join("; ".join(remarks).split())
     if column.kind is None:
-        return f"    # {name}: left out; {'; '.join(remarks)}\n"
-    remark = f"  # {'; '.join(remarks)}" if remarks else ""
+        return f"    # {name}: left out; {said}\n"
+    remark = f"  # {said}" if said else ""
     return f"    {name}: {{kind: {column.kind.value}}}{remark}\n"
+
+
+class _OneLine(yaml.SafeDumper):
+    """Escapes line ends and other marks that YAML would fold, or comments would end at."""
+
+
+def _escaped(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_OneLine.add_representer(str, _escaped)
 
 
 def _flow(value: object) -> str:
     """Write a value on one line, quoted where YAML would read it as something else."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
+    text = yaml.dump(
+        value, Dumper=_OneLine, default_flow_style=True, width=10**6, allow_unicode=True
+    )
     return text.removesuffix("...\n").strip()
 
 

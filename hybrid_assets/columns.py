@@ -22,6 +22,11 @@ def is_zero_one(values: pd.Series) -> bool:
     return bool(values.dropna().isin([0, 1]).all())
 
 
+def holds_lists(values: pd.Series) -> bool:
+    """Whether cells hold lists, arrays or mappings, as nested Parquet columns do."""
+    return values.dtype == object and bool(values.map(pd.api.types.is_list_like).any())
+
+
 def infer_column(
     values: pd.Series, name: str, settings: CovariateSettings, study: Study
 ) -> ColumnSchema:

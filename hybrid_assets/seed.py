@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.column_names import require_columns
-from hybrid_assets.columns import infer_column, is_zero_one
+from hybrid_assets.columns import holds_lists, infer_column, is_zero_one
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.estimators.estimand import ESTIMANDS
 from hybrid_assets.estimators.subgroups import SUBGROUP_COLUMN, subgroup_problem
@@ -59,6 +59,7 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
     require_columns(table, study)
     covariates = _covariate_settings(table, study)
     analysed = [*covariates, study.treatment, study.outcome]
+    _require_single_values(table, [*analysed, *study.identifiers], study)
     _require_finite(table, analysed, study)
     _require_complete_ends(table, study)
     kept = apply_policies(table, covariates, study)
@@ -87,6 +88,14 @@ def _covariate_settings(table: pd.DataFrame, study: Study) -> dict[str, Covariat
         return dict(study.covariates)
     taken = {study.treatment, study.outcome, *study.identifiers}
     return {str(name): CovariateSettings() for name in table.columns if name not in taken}
+
+
+def _require_single_values(table: pd.DataFrame, names: list[str], study: Study) -> None:
+    for name in names:
+        if holds_lists(table[name]):
+            raise SeedTableError(
+                study.name, name, expected="one number or text in each cell", got="lists"
+            )
 
 
 def _require_finite(table: pd.DataFrame, names: list[str], study: Study) -> None:

@@ -11,13 +11,13 @@ from hybrid_assets.privacy.policy import PrivacyPolicy
 
 ADVICE = {
     Attack.COPIES: "The table holds values of real people. Do not release it. Use a generator that "
-    "does not draw seed values, or declare fewer decimals; for categorical tables coarsen levels. A "
-    "whole number that names people belongs under identifiers.",
+    "does not draw seed values, or declare fewer decimals; for categorical tables coarsen levels. "
+    "A whole number that names people belongs under identifiers.",
     Attack.DIGIT_PRECISION: "Round every column to its declared decimals before release, and "
     "declare decimals for columns that have none.",
     Attack.DIGIT_REPLAY: "The generator repeats digits of real values. Declare fewer decimals for "
-    "this column (two are usually enough) and fit the generator on the rounded values. A whole "
-    "number that names people belongs under identifiers.",
+    "this column (two are usually enough) and fit the generator on the rounded values. "
+    "A whole number that names people belongs under identifiers.",
     Attack.MEMBERSHIP_DISTANCE: "Rows lie too close to training people. Fit the generator for "
     "fewer epochs or with larger leaves, or on more people; never filter rows by distance.",
     Attack.MEMBERSHIP_DENSITY: "The table is denser about training people than the population is. "

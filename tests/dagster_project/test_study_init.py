@@ -8,8 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from dagster_project.command_line import app
-from dagster_project.study_draft import guess_roles, table_source
+from dagster_project.study_draft import table_source
 from dagster_project.study_file import read_study_file
+from dagster_project.study_init import next_steps
+from dagster_project.study_roles import guess_roles
 from hybrid_assets.errors import SourceError
 from hybrid_assets.schema import ColumnKind
 
@@ -50,8 +52,11 @@ def init(*arguments: str, replies: str | None = None) -> Result:
 
 def test_roles_are_guessed_by_telling_names_only(patients: pd.DataFrame) -> None:
     guessed = guess_roles(patients)
-    assert (guessed.treatment, guessed.outcome) == ("drug", "pain_response")
-    assert guessed.identifiers == ("patient_id",)
+    assert guessed.treatment is not None
+    assert guessed.outcome is not None
+    assert (guessed.treatment.column, guessed.treatment.is_plain) == ("drug", True)
+    assert (guessed.outcome.column, guessed.outcome.is_plain) == ("pain_response", False)
+    assert guessed.identifiers == {"patient_id": 'its name says "id"'}
     assert guessed.binary == ("drug", "smoker")
     assert guess_roles(patients.rename(columns={"smoker": "arm"})).treatment is None
     assert guess_roles(patients.rename(columns={"drug": "x"})).treatment is None
@@ -61,7 +66,7 @@ def test_a_file_of_a_table_is_written_with_what_was_guessed(
     patients: pd.DataFrame, elsewhere: Path
 ) -> None:
     patients.to_parquet("Patients 2020.parquet")
-    shown = init("Patients 2020.parquet", "--yes")
+    shown = init("Patients 2020.parquet", "--outcome", "pain_response", "--yes")
     assert shown.exit_code == 0, shown.output
     file = elsewhere / "studies" / "patients_2020" / "defs.yaml"
     study = read_study_file(file)
@@ -111,13 +116,112 @@ def test_nothing_is_guessed_that_no_name_tells(patients: pd.DataFrame, elsewhere
 
 def test_nothing_is_overwritten(patients: pd.DataFrame, elsewhere: Path) -> None:
     patients.to_parquet("p.parquet")
-    assert init("p.parquet", "--yes").exit_code == 0
+    accept = ("p.parquet", "--outcome", "pain_response", "--yes")
+    assert init(*accept).exit_code == 0
     file = elsewhere / "studies" / "p" / "defs.yaml"
     file.write_text("mine")
-    shown = init("p.parquet", "--yes")
+    shown = init(*accept)
     assert shown.exit_code == 2
     assert "got one, and left it as it is" in shown.output
     assert file.read_text() == "mine"
+
+
+def test_numbers_of_people_become_identifiers_and_this_is_said(
+    patients: pd.DataFrame, elsewhere: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    own = pd.DataFrame(rng.permuted(np.tile(np.arange(10**8, 10**9, 3 * 10**6), (5, 1)), axis=1).T)
+    people = patients.drop(columns=["patient_id", "seen"]).assign(
+        ssn=own[0],
+        participant=own[1],
+        patient_number=own[2],
+        ledger=own[3].astype(float).where(own.index > 3),
+        note=[f"seen by {i}" for i in own[4]],
+        patient_age=patients["age"],
+        criminal_record=rng.integers(0, 2, 300),
+        drug_allergy=rng.integers(0, 2, 300),
+    )
+    people.to_csv("p.csv", index=False)
+    stated = ("--treatment", "drug", "--outcome", "pain_response", "--yes")
+    shown = init("p.csv", *stated)
+    assert shown.exit_code == 0, shown.output
+    study = read_study_file(elsewhere / "studies" / "p" / "defs.yaml")
+    named = {"ssn": "ssn", "participant": "participant", "patient_number": "patient"}
+    assert set(study.identifiers) == {*named, "ledger", "note"}
+    assert {"patient_age", "criminal_record", "drug_allergy"} <= set(study.covariates or ())
+    words = " ".join(shown.output.split())
+    assert all(f'{n} identifier guessed: its name says "{w}"' in words for n, w in named.items())
+    assert "ledger identifier guessed: nearly everybody has a value of their own" in words
+
+    shown = init("p.csv", *stated, "--identifiers", "ssn", "--name", "mine")
+    words = " ".join(shown.output.split())
+    assert "ledger integer nearly everybody has a value of their own; an identifier?" in words
+
+
+def test_a_mere_guess_is_not_accepted_unseen(elsewhere: Path) -> None:
+    rng = np.random.default_rng(6)
+    binary = {n: rng.integers(0, 2, 80) for n in ("drug_allergy", "qsmk", "death_in_family")}
+    pd.DataFrame({**binary, "y82": rng.normal(size=80).round(2)}).to_csv("p.csv", index=False)
+    shown = init("p.csv", "--yes")
+    assert shown.exit_code == 2
+    assert 'drug_allergy is a mere guess (its name says "drug"), so name it' in shown.output
+    shown = init("p.csv", "--treatment", "qsmk", "--yes")
+    assert shown.exit_code == 2
+    assert "death_in_family is a mere guess" in shown.output
+    shown = init("p.csv", "--treatment", "qsmk", "--outcome", "y82", "--yes")
+    assert shown.exit_code == 0, shown.output
+
+
+def test_roles_are_told_with_the_reason(elsewhere: Path) -> None:
+    rng = np.random.default_rng(7)
+    columns = {n: rng.integers(0, 2, 80) for n in ("treated", "smoker", "died")}
+    pd.DataFrame(columns).to_csv("p.csv", index=False)
+    words = " ".join(init("p.csv", "--yes").output.split())
+    assert 'treated treatment guessed: its name says "treated"' in words
+    assert 'died outcome guessed: its name says "died"' in words
+    assert "(none) identifier guessed: no name and no value tells people apart" in words
+
+
+def test_decimal_commas_are_refused_by_column(patients: pd.DataFrame, elsewhere: Path) -> None:
+    patients.to_csv("p.csv", sep=";", decimal=",", index=False)
+    shown = init("p.csv", "--outcome", "age", "--yes")
+    assert shown.exit_code == 2
+    assert "got commas in the numbers of bmi, pain_response (export" in shown.output
+
+
+def test_cells_that_are_no_values_are_left_out(patients: pd.DataFrame, elsewhere: Path) -> None:
+    lists = [[i, i + 1] for i in range(300)]
+    patients.assign(visits=lists).to_parquet("p.parquet")
+    patients.assign(dose=np.where(patients.index == 3, np.inf, 1.5)).to_csv("q.csv", index=False)
+    for file, remark in (
+        ("p.parquet", "visits: left out; holds lists"),
+        ("q.csv", "dose: left out; expected finite values; got infinite ones"),
+    ):
+        shown = init(file, "--outcome", "pain_response", "--yes")
+        assert shown.exit_code == 0, shown.output
+        assert f"# {remark}" in (elsewhere / "studies" / file[0] / "defs.yaml").read_text()
+
+
+def test_any_name_of_a_column_makes_a_file_that_reads(
+    patients: pd.DataFrame, elsewhere: Path
+) -> None:
+    names = {
+        "smoker": "smoker\n(now)",
+        "bmi": "b: \u2028[m]",
+        "constant": "c\nd: 1",
+        "stage": "- #",
+    }
+    patients.drop(columns="seen").rename(columns=names).to_csv("p.csv", index=False)
+    shown = init("p.csv", "--outcome", "pain_response", "--yes")
+    assert shown.exit_code == 0, shown.output
+    study = read_study_file(elsewhere / "studies" / "p" / "defs.yaml")
+    assert {*names.values()} - {names["constant"]} <= set(study.covariates or ())
+
+
+def test_a_folder_with_spaces_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HYBRID_STUDIES", raising=False)
+    first = next_steps(tmp_path / "My Studies" / "p" / "defs.yaml")[0]
+    assert first == f"export HYBRID_STUDIES='{tmp_path / 'My Studies'}'"
 
 
 def test_an_absent_column_is_refused(patients: pd.DataFrame, elsewhere: Path) -> None:
