@@ -47,6 +47,7 @@ from hybrid_assets.fidelity import (
 )
 from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
+from hybrid_assets.published import PUBLISHED_GENERATOR_LABEL
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
 
@@ -266,15 +267,16 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
                 found += estimate_subgroup_effects(fits, [stratum], asked)
             except EstimationError as refusal:
                 left_out.append(f"{kind} table, {refusal}")
-        rows.append(
-            effect_rows(
-                found,
-                kind=kind,
-                generator=run.generator,
-                nuisances=settings.kind,
-                n_seed=learnt_from[kind],
-            )
+        made = effect_rows(
+            found,
+            kind=kind,
+            generator=run.generator,
+            nuisances=settings.kind,
+            n_seed=learnt_from[kind],
         )
+        if study.generators[run.generator].kind == "great":
+            made["table_name"] += f" ({PUBLISHED_GENERATOR_LABEL})"
+        rows.append(made)
     return pd.concat(rows, ignore_index=True), left_out
 
 

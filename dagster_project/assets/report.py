@@ -9,6 +9,7 @@ from dagster_project.asset_run import AssetRun
 from dagster_project.check_history import CheckHistory
 from dagster_project.privacy_results import stored_evaluation
 from dagster_project.suites import SUITE
+from hybrid_assets.generators.great import AS_PUBLISHED
 from hybrid_assets.report.summary import (
     CheckResult,
     ComparisonRow,
@@ -123,7 +124,10 @@ def _notes(run: AssetRun) -> tuple[str, ...]:
         "A full synthetic table comes from the generator alone, treatment and outcome included. "
         "It is shown as the baseline that loses the effect."
     ]
-    if "bootstrap" in {settings.kind for settings in run.study.generators.values()}:
+    kinds = {settings.kind for settings in run.study.generators.values()}
+    if "great" in kinds:
+        notes.append(f"The generator great is {AS_PUBLISHED}. It is never for release.")
+    if "bootstrap" in kinds:
         notes.append(
             "The bootstrap's covariates are real people's: it is the ceiling of fidelity and the "
             "leak that the copy check must find. It is never for release."

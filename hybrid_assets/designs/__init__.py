@@ -9,6 +9,7 @@ from hybrid_assets.designs.paper1 import (
     paper1_observational,
     paper1_outcome_mean,
     paper1_trial,
+    paper1_trial_log_prob,
 )
 from hybrid_assets.designs.schuler_rose import SCHULER_ROSE
 from hybrid_assets.designs.skewed import SKEWED_COST
@@ -31,4 +32,5 @@ __all__ = [
     "paper1_observational",
     "paper1_outcome_mean",
     "paper1_trial",
+    "paper1_trial_log_prob",
 ]

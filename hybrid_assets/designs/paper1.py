@@ -76,6 +76,37 @@ def paper1_outcome_mean(covariates: Covariates, treatment: np.ndarray | int) -> 
     return expit(logit + 0.2 * w["W4"] - 0.3 * w["W5"] + 0.1 * w["W6"])
 
 
+def paper1_trial_log_prob(table: pd.DataFrame, decimals: int) -> np.ndarray:
+    """Give the log probability of rows of paper 1's trial whose numbers are rounded.
+
+    W6 and Y are taken given the rounded W4 to W6: at two decimals that is
+    about 1e-6 nats from the law of rounded rows.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n, 8)
+        Columns W1 to W6, A and Y.
+    decimals : int
+        Of W4, W5 and W6.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        In nats: of the cells that the rounded numbers stand for.
+    """
+    from scipy.special import ndtr
+
+    half = 0.5 * 10.0**-decimals
+    w4, w5, w6 = (table[name].to_numpy(dtype=float) for name in ("W4", "W5", "W6"))
+    p3 = 0.3 + 0.175 * (table["W1"] + table["W2"])
+    p_y = paper1_outcome_mean(table, table["A"].to_numpy())
+    found = 3 * np.log(0.5) + np.log(np.where(table["W3"] == 1, p3, 1 - p3))
+    for off in (w4, w5, w6 - 0.5 * w4 - 0.5 * w5):
+        tail = -np.abs(off)  # where differences of probabilities are exact
+        found = found + np.log(ndtr(tail + half) - ndtr(tail - half))
+    return np.asarray(found + np.log(np.where(table["Y"] == 1, p_y, 1 - p_y)))
+
+
 def _continuous_mean(covariates: Covariates, treatment: np.ndarray | int) -> np.ndarray:
     w = covariates
     mean = 1 + treatment * (2 + w["W1"] - 0.5 * w["W4"])

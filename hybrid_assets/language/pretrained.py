@@ -88,6 +88,11 @@ def _great(name: str, lora: bool, study: str, word: str) -> Any:
             "install it with: pip install 'hybrid-assets[lora]'"
         ) from error
     except (OSError, ValueError) as error:
+        if "target modules" in str(error).lower():
+            raise GeneratorError(
+                f"study {study!r}: tuning 'lora' changes attention matrices, of which the language "
+                f"model {word!r} has none that peft knows; expected tuning: full"
+            ) from error
         raise GeneratorError(
             f"study {study!r}: the language model {word!r} is not a folder or hub name that can "
             "be loaded"

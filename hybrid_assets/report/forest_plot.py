@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.published import PUBLISHED_LABEL
+from hybrid_assets.published import PUBLISHED_GENERATOR_LABEL, PUBLISHED_LABEL
 from hybrid_assets.report.canvas import (
     BLACK,
     BLUE,
@@ -33,7 +33,8 @@ KIND_COLOURS: dict[TableKind, str] = {
 }
 
 
-MARK = f" ({PUBLISHED_LABEL})"  # told once, in the legend: headings must leave room to draw
+LABELS = (PUBLISHED_LABEL, PUBLISHED_GENERATOR_LABEL)
+STARS = ("", " *")  # labels are told once, in the legend: headings must leave room to draw
 
 
 def ate_forest_plot(
@@ -72,7 +73,7 @@ def ate_forest_plot(
     for row in rows:
         if row.psi_exact is not None:
             axes.plot(row.psi_exact, len(labels), "D", color=GREEN, markersize=6, zorder=3)
-        labels.append(f"{row.table.removesuffix(MARK)} ({row.n_rows:,} rows)")
+        labels.append(f"{_starred(row.table)} ({row.n_rows:,} rows)")
         for word, interval in row.estimates.items():
             _draw_interval(axes, len(labels), interval, KIND_COLOURS[row.kind])
             labels.append(f"   {word.replace('_', ' ')}")
@@ -110,13 +111,20 @@ def _draw_interval(axes: Axes, at: int, interval: EffectInterval, colour: str) -
     axes.plot(interval.estimate, at, "o", color="white", markersize=3, zorder=3)
 
 
+def _starred(table: str) -> str:
+    for label, star in zip(LABELS, STARS, strict=True):
+        table = table.replace(f" ({label})", star)
+    return table
+
+
 def _explain(axes: Axes, rows: Sequence[ComparisonRow]) -> None:
     """Add empty lines that tell the legend what the marks are."""
     axes.plot([], [], color=GREY, linewidth=5, label="95 %, rows taken for people")
     intervals = [interval for row in rows for interval in row.estimates.values()]
     if any(interval.ci_low_adjusted is not None for interval in intervals):
         axes.plot([], [], "|-", color=GREY, linewidth=1.2, label="95 %, adjusted for people")
-    if any(row.table.endswith(MARK) for row in rows):
-        axes.plot([], [], linestyle="none", label=PUBLISHED_LABEL)
+    for label, star in zip(LABELS, STARS, strict=True):
+        if any(f" ({label})" in row.table for row in rows):
+            axes.plot([], [], linestyle="none", label=f"{star} {label}".strip())
     if any(row.psi_exact is not None for row in rows):
         axes.plot([], [], "D", color=GREEN, linestyle="none", label="exact effect of the table")

@@ -26,6 +26,17 @@ def test_borrowed_state_is_seeded_and_given_back_even_after_an_error():
         assert draws() == outside
 
 
+def test_random_states_of_gpus_are_given_back(monkeypatch):
+    given = [torch.tensor([1, 2], dtype=torch.uint8), torch.tensor([3, 4], dtype=torch.uint8)]
+    taken = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: given)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", taken.append)
+    with borrowed_random_state(1):
+        assert taken == []
+    assert taken == [given]
+
+
 def test_one_thread_is_temporary():
     before = torch.get_num_threads()
     torch.set_num_threads(2)

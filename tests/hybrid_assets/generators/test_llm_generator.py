@@ -190,6 +190,20 @@ def test_low_rank_changes_are_learned_alone_and_added_to_the_matrices(
     assert capfd.readouterr() == ("", "")
 
 
+def test_low_rank_changes_need_matrices_that_peft_knows(mixed_table, generic_gpt2):
+    pytest.importorskip("peft", reason="pip install 'hybrid-assets[lora]'")
+    from transformers import CTRLConfig, CTRLLMHeadModel
+
+    from hybrid_assets.language.model_files import quiet_transformers
+
+    config = CTRLConfig(vocab_size=257, n_positions=64, n_embd=16, dff=16, n_layer=1, n_head=2)
+    with quiet_transformers():
+        CTRLLMHeadModel(config).save_pretrained(generic_gpt2)  # beside the tokenizer of the GPT-2
+    settings = LlmSettings(model=f"hf:{generic_gpt2}", tuning="lora")
+    with pytest.raises(GeneratorError, match="has none that peft knows; expected tuning: full"):
+        fitted(*mixed_table, settings=settings)
+
+
 def test_low_rank_changes_need_peft(mixed_table, generic_gpt2):
     if importlib.util.find_spec("peft"):
         pytest.skip("peft is installed")

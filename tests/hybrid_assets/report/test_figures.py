@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.privacy.dcr import DistanceQuantiles
-from hybrid_assets.published import PUBLISHED_LABEL
+from hybrid_assets.published import PUBLISHED_GENERATOR_LABEL, PUBLISHED_LABEL
 from hybrid_assets.report import figures
 from hybrid_assets.report.canvas import BAND_PIXELS, BLUE, GREEN, GREY, ORANGE, RED, labelled_png
 from hybrid_assets.report.figures import (
@@ -167,6 +167,16 @@ def test_forest_plot_shows_truth_and_exact_effects_if_there_are_any(rows):
 
 def test_forest_plot_tells_the_published_recipe_once_and_keeps_its_room(rows):
     marked = [replace(row, table=f"{row.table} ({PUBLISHED_LABEL})") for row in rows]
+    plain, told = ate_forest_plot(rows), ate_forest_plot(marked)
+    assert told != plain
+    assert n_pixels(told, BLUE) == pytest.approx(n_pixels(plain, BLUE), rel=0.05)
+
+
+def test_forest_plot_tells_be_greats_own_tables_apart_and_keeps_its_room(rows):
+    marked = [
+        *rows[:-1],
+        replace(rows[-1], table=f"{rows[-1].table} ({PUBLISHED_GENERATOR_LABEL})"),
+    ]
     plain, told = ate_forest_plot(rows), ate_forest_plot(marked)
     assert told != plain
     assert n_pixels(told, BLUE) == pytest.approx(n_pixels(plain, BLUE), rel=0.05)
