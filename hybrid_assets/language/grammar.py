@@ -9,15 +9,12 @@ import numpy as np
 
 from hybrid_assets.errors import GeneratorError
 from hybrid_assets.language.automata import (
-    BEFORE,
-    DIGITS,
-    SIGN,
     ColumnAutomaton,
     LevelTrie,
-    NumberAcceptor,
     NumberAutomaton,
     NumberOrMissing,
 )
+from hybrid_assets.language.number_acceptor import BEFORE, DIGITS, SIGN, NumberAcceptor
 from hybrid_assets.language.serialization import MISSING_WORD, number_format, start_of, words_of
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 

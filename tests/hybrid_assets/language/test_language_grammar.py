@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_assets.errors import GeneratorError
-from hybrid_assets.language.automata import SIGN, NumberAcceptor
 from hybrid_assets.language.conditions import nothing_given
 from hybrid_assets.language.grammar import RowGrammar
+from hybrid_assets.language.number_acceptor import SIGN, NumberAcceptor
 from hybrid_assets.language.sampler import RowSampler, column_orders
 from hybrid_assets.language.serialization import NumberFormat, read_rows, written_values
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
