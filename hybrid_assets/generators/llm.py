@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 TINY = "tiny"
 FIXED_WIDTH = True
-SCORED_ORDERS = 4
+SCORED_ORDERS = 2
 PEAKS = {"tiny": 6e-3, "full": 5e-5, "lora": 2e-4}  # learning rates
 
 
