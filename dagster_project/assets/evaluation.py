@@ -274,10 +274,14 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
             nuisances=settings.kind,
             n_seed=learnt_from[kind],
         )
-        if study.generators[run.generator].kind == "great":
-            made["table_name"] += f" ({PUBLISHED_GENERATOR_LABEL})"
-        rows.append(made)
+        rows.append(labelled(made, study.generators[run.generator].kind))
     return pd.concat(rows, ignore_index=True), left_out
+
+
+def labelled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Say in the names of tables that be-great's own generator is there to compare with."""
+    label = f" ({PUBLISHED_GENERATOR_LABEL})" if kind == "great" else ""
+    return rows.assign(table_name=rows["table_name"] + label)
 
 
 def hybrid_probability(run: AssetRun) -> float | None:

@@ -8,12 +8,10 @@ import sys
 import time
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 import pytest
 
-from hybrid_assets.designs import DESIGNS
-from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
+from dagster_project.assets.evaluation import labelled
 from warehouse import Warehouse
 
 LLM = {"llm": {"steps": 3, "batch_size": 8}}
@@ -41,30 +39,13 @@ def test_be_greats_own_generator_is_labelled(small_study, materialize, generic_g
     assert "be-great as published" in event.metadata["published_generator"].value
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_tables_of_be_greats_own_generator_say_so_wherever_they_are_compared(
-    small_study, materialize, generic_gpt2, trial_rows, tmp_path
-):
-    schema = DESIGNS["paper1_trial"].schema().select(["W1", "W2", "A", "Y"])
-    settings = LlmSettings(model=f"hf:{generic_gpt2}", steps=150, learning_rate=1e-2)
-    taught = LlmGenerator(settings)  # be-great's learning rate teaches nothing from nothing
-    taught.fit(schema.canonical(trial_rows), schema, np.random.default_rng(1))
-    for name, content in taught.to_files().items():
-        (tmp_path / name).write_bytes(content)
-    great = {"model": str(tmp_path), "epochs": 1, "max_length": 60, "temperature": 1.0}
-    study = small_study(generators={"great": great}, covariates=["W1", "W2"], n_synthetic=200)
-    assert materialize(study).success
-    stored = Warehouse(tmp_path / "home", study.name)
-    label = "(be-great as published: comparison only)"
-    for asset in ("ate_estimates", "generator_comparison"):
-        rows = stored.read_table(asset)
-        is_labelled = rows["table_name"].str.endswith(label)
-        assert is_labelled.equals(rows["generator"].eq("great"))
-        assert is_labelled.sum() >= 2
-    page = (tmp_path / "home" / "reports" / study.name / "study_report.html").read_text()
-    assert page.count(label) >= 2
-    assert "The generator great is be-great as published, for comparison" in page
+def test_tables_of_be_greats_own_generator_say_so():
+    rows = pd.DataFrame(
+        {"table_name": ["great hybrid", "great full synthetic"], "estimate": [1, 2]}
+    )
+    label = " (be-great as published: comparison only)"
+    assert labelled(rows, "great")["table_name"].str.endswith(label).all()
+    pd.testing.assert_frame_equal(labelled(rows, "llm"), rows)
 
 
 ALONE = """
