@@ -1,10 +1,11 @@
 """How every asset of a study is declared: one decorator for what they share."""
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -20,6 +21,12 @@ from warehouse import WarehouseError
 Privacy = Literal["confidential", "derived", "release"]
 JobWord = Literal["refresh", "simulate", "release"]
 AssetBody = Callable[[AssetRun], AssetResult]
+
+
+def introspected(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep a function's signature with it: Dagster asks for it some twenty times an asset."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
 
 
 def group_of(study: StudyFile, asset: str) -> str:
@@ -42,6 +49,10 @@ class AssetFactory:
 
     study: StudyFile
     folder: Path
+
+    @cached_property
+    def _code_version(self) -> str:
+        return f"{science_version()}.{self.study.content_hash[:12]}"
 
     @cached_property
     def _freshness(self) -> dg.FreshnessPolicy | None:
@@ -86,13 +97,14 @@ class AssetFactory:
                 owners=list(self.study.owners),
                 kinds=set(kinds),
                 tags={"privacy": privacy, "job": job},
-                code_version=f"{science_version()}.{self.study.content_hash[:12]}",
+                code_version=self._code_version,
                 description=body.__doc__,
                 check_specs=list(checks),
                 pool=pool,
                 freshness_policy=self._freshness if job == "refresh" else None,
                 automation_condition=condition,
             )
+            @introspected
             def materialize(  # type: ignore[no-untyped-def]
                 context: dg.AssetExecutionContext, storage: StorageResource, compute: ComputeDevice
             ):

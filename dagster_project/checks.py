@@ -5,6 +5,7 @@ import time
 import dagster as dg
 import pandas as pd
 
+from dagster_project.asset_factory import introspected
 from dagster_project.asset_run import asset_key
 from dagster_project.check_log import check_records, provenance
 from dagster_project.display import small_table
@@ -39,6 +40,7 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
         ],
         can_subset=True,
     )
+    @introspected
     def suite(context: dg.AssetCheckExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
         started = time.perf_counter()
         launched = launched_study(study, storage, asset)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from dagster._utils.pydantic_yaml import enrich_validation_errors_with_source_position
+from dagster_shared.check import CheckError
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
 from pydantic import Field, model_validator
 
@@ -141,10 +141,12 @@ def read_study_file(file: Path) -> StudyFile:
     pydantic.ValidationError
         If they do not make a study; names the file and the line.
     """
-    with file.open(encoding="utf-8") as lines:
-        if not isinstance(yaml.safe_load(lines), dict):
-            raise StudyError(f"study file {file}: expected the keys type and attributes; got none")
-    parsed = parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
+    try:
+        parsed = parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
+    except CheckError:  # how Dagster says that there is nothing in it
+        raise StudyError(
+            f"study file {file}: expected the keys type and attributes; got none"
+        ) from None
     positions = parsed.source_position_tree.children.get("attributes")
     if positions is None:
         raise StudyError(f"study file {file}: expected the key attributes; got none")
