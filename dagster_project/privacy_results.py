@@ -69,17 +69,27 @@ def stored_evaluation(run: AssetRun, generator: str) -> PrivacyEvaluation:
     return EVALUATIONS.validate_json(files[EVALUATION_FILE])
 
 
-def evaluation_before_release(run: AssetRun, generator: str) -> PrivacyEvaluation:
-    """Add the label audit to the attacks, where it was made of the present tables and models."""
+def evaluation_before_release(run: AssetRun, generator: str) -> tuple[PrivacyEvaluation, str]:
+    """Add the label audit to the attacks, and say how it stands.
+
+    Of earlier tables it is no evidence, and not remembered as something the
+    candidate was made from; but if it failed there, it has to be made again.
+    """
     evaluation, audit = stored_evaluation(run, generator), f"{generator}/label_audit"
-    if run.warehouse.moved_upstream(audit):
-        return evaluation  # before it is remembered as something the candidate was made from
     try:
-        run.version(audit)
+        stored = run.warehouse.model(audit)
     except TableNotFound:
-        return evaluation
-    (finding,) = FINDINGS.validate_json(run.files(audit)[AUDIT_FILE])
-    return evaluation.with_finding(finding)
+        return evaluation, "not made"
+    is_outdated = bool(run.warehouse.moved_upstream(audit))
+    if not is_outdated:
+        run.version(audit)
+        run.files(audit)
+    kept = run.storage.models().open(stored) / AUDIT_FILE
+    (finding,) = FINDINGS.validate_json(kept.read_bytes())
+    if is_outdated and finding.verdict is not Verdict.FAIL:
+        return evaluation, "of earlier tables"
+    words = "failed on earlier tables: make it again" if is_outdated else "made"
+    return evaluation.with_finding(finding), words
 
 
 def finding_rows(findings: list[Finding], table_kind: str) -> pd.DataFrame:

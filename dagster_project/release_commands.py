@@ -1,5 +1,6 @@
 """Commands before and after a release: a reviewer's decision."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -12,12 +13,20 @@ from rich.table import Table
 
 from dagster_project.approvals import Candidate, read_candidate, record_approval
 from dagster_project.refusals import FAILED, console, refusals, say
+from dagster_project.release_permission import (
+    remake,
+    require_logged_rows,
+    require_same_budget,
+    require_same_overrides,
+    require_same_settings,
+)
 from dagster_project.resources import StorageResource
 from dagster_project.study_commands import StudyName
 from dagster_project.study_file import StudyFile
 from dagster_project.study_folders import find_study
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import ReleaseError, StudyError
+from warehouse import latest_entry, trace
 
 GeneratorOption = Annotated[str, typer.Option(help="Whose table.")]
 
@@ -34,8 +43,9 @@ def approve(
 ) -> None:
     """Approve a generator's release candidate, or refuse it, as a named reviewer.
 
-    Prints what is signed: every gate, the privacy verdict, the effect, the rows. The decision is
-    bound to these bytes and to this evidence: other rows, or other gates, need another.
+    Prints what is signed: every gate, the privacy verdict, the effect, the rows; at a terminal it
+    then asks. The decision is bound to these bytes and to this evidence: other rows, or other
+    gates, need another.
 
     Example: hybrid approve nhefs --generator cart --reviewer "Grace Hopper" --reason "read it all"
     """
@@ -55,6 +65,8 @@ def approve(
             gates_sha256=candidate.gates_sha256,
         )
         approval.require_signable(candidate.report)
+        if sys.stdin.isatty():
+            typer.confirm(f"Sign this: {approval.decision}?", abort=True)
         record_approval(StorageResource(), stated, approval)
     console.print(f"{approval.words}; logged.", highlight=False, markup=False, soft_wrap=True)
 
@@ -73,17 +85,23 @@ def _candidate(study: StudyFile, generator: str) -> Candidate:
     if generator not in study.generators:
         known = ", ".join(study.generators)
         raise StudyError(f"study {study.name!r}: unknown generator {generator!r}; known: {known}")
-    candidate = read_candidate(StorageResource(), study.name, generator)
-    make = f"hybrid release {study.name} --generator {generator}"
+    storage = StorageResource()
+    candidate = read_candidate(storage, study.name, generator)
     if candidate is None:
         raise ReleaseError(
-            f"study {study.name!r}: no release candidate of {generator!r} yet; make it: {make}"
+            f"study {study.name!r}: no release candidate of {generator!r} yet; make it: "
+            f"hybrid release {study.name} --generator {generator}"
         )
     if candidate.moved:
         raise ReleaseError(
             f"study {study.name!r}: the release candidate of {generator!r} was made from earlier "
-            f"versions of {', '.join(candidate.moved)}; make it again: {make}"
+            f"versions of {', '.join(candidate.moved)}. {remake(study.name, generator)}"
         )
+    entries = storage.audit_trail(study.name).entries()
+    require_same_settings(study, trace(entries, latest_entry(entries, candidate.asset)))
+    require_logged_rows(storage.warehouse(study.name), candidate.asset)
+    require_same_overrides(study, candidate.report)
+    require_same_budget(storage.warehouse(study.name), candidate.report, candidate.data_version)
     return candidate
 
 

@@ -7,6 +7,7 @@ from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_
 from dagster_project.assets.generation import CALIBRATION, CALIBRATION_FILE
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
 from dagster_project.privacy_results import evaluation_before_release
+from dagster_project.release_permission import require_same_settings
 from dagster_project.released_rows import rows_released_before
 from dagster_project.suites import broken_rules
 from dagster_project.truth_columns import exact_effect
@@ -16,15 +17,18 @@ from hybrid_assets.gates import ReleaseEvidence, ReleaseFacts, cells_beyond
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.small_cells import told_share
+from warehouse import data_version, latest_entry, storable_table, trace
 
 
 def require_current(run: AssetRun, *assets: str) -> None:
-    """Refuse evidence that was not made from the tables and models as they are now.
+    """Refuse evidence of other tables, models, settings or code than the present ones.
 
     Raises
     ------
     EvaluationError
         Naming what has another version.
+    ReleaseError
+        Naming what was made under other settings or by other code.
     """
     moved = sorted({origin for asset in assets for origin in run.warehouse.moved_upstream(asset)})
     if moved:
@@ -32,6 +36,9 @@ def require_current(run: AssetRun, *assets: str) -> None:
             f"study {run.study.name!r}: expected {', '.join(assets)} to be made from the present "
             f"{', '.join(moved)}; got earlier versions: run hybrid run {run.study.name} again"
         )
+    entries = run.storage.audit_trail(run.study.name).entries()
+    for asset in assets:
+        require_same_settings(run.study, trace(entries, latest_entry(entries, asset)))
 
 
 def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) -> ReleaseEvidence:
@@ -46,13 +53,14 @@ def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) ->
     schema : TableSchema
         Of the study's tables.
     """
-    privacy = evaluation_before_release(run, run.generator)
+    privacy, label_audit = evaluation_before_release(run, run.generator)
     distances = run.files(f"{run.generator}/privacy_evaluation")["distances.json"]
     overlap = OVERLAP_SHARE.validate_json(run.files("positivity_evaluation")[OVERLAP_FILE])
     shift = run.files(f"{run.generator}/hybrid_triplets")[CALIBRATION_FILE]
     return ReleaseEvidence(
         facts=_facts(run, table, privacy, told_share(*overlap)),
         privacy=privacy,
+        label_audit=label_audit,
         copies=DCR_EVALUATIONS.validate_json(distances)[HYBRID_W],
         calibration_shift=CALIBRATION.validate_json(shift),
         extreme_share=overlap[0],
@@ -74,7 +82,7 @@ def _facts(
         treated_probability=hybrid_probability(run),
         n_rows=len(table),
         n_rows_released_before=rows_released_before(
-            run.warehouse.audit_entries(), people=run.version("splits"), table=table
+            run.warehouse.audit_entries(), data_version(storable_table(table))
         ),
         n_seed=int(target["n_rows"]),
         n_members=privacy.n_members,

@@ -5,11 +5,14 @@ from datetime import UTC, date, datetime
 
 from dagster_project.approvals import read_approval
 from dagster_project.asset_run import AssetRun
+from dagster_project.code_version import science_version
 from dagster_project.gate_results import GATE_FILE
+from dagster_project.released_rows import rows_released_before
+from dagster_project.study_file import StudyFile
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import ReleaseError
 from hybrid_assets.gates import GATE_REPORT, GateReport
-from warehouse import Trace, latest_entry, trace
+from warehouse import Trace, Warehouse, data_version, latest_entry, trace
 
 
 def candidate_of(generator: str) -> str:
@@ -28,7 +31,7 @@ def require_passed(run: AssetRun) -> GateReport:
     Raises
     ------
     ReleaseError
-        If the study's tables are marked, or a gate is shut that no named person overrides.
+        If the study's tables are marked, or a gate is shut that no named person overrides now.
     """
     study = run.study
     if study.label:
@@ -36,7 +39,85 @@ def require_passed(run: AssetRun) -> GateReport:
     report = GATE_REPORT.validate_json(run.files(candidate_of(run.generator))[GATE_FILE])
     if not report.is_passed:
         raise ReleaseError(f"study {study.name!r}, {run.generator}: {report.refusal}")
+    require_logged_rows(run.warehouse, candidate_of(run.generator))
+    require_same_overrides(study, report)
+    require_same_budget(run.warehouse, report, run.version(candidate_of(run.generator)))
     return report
+
+
+def require_logged_rows(warehouse: Warehouse, candidate: str) -> None:
+    """Refuse a candidate whose stored rows are not those that were judged.
+
+    Raises
+    ------
+    ReleaseError
+        If another program changed them.
+    """
+    if (
+        data_version(warehouse.read_arrow(candidate))
+        != warehouse.table_version(candidate).data_version
+    ):
+        raise ReleaseError(
+            f"{candidate}: the stored rows are not those that were logged; see hybrid audit --check"
+        )
+
+
+def require_same_overrides(study: StudyFile, report: GateReport) -> None:
+    """Refuse a candidate whose gates somebody overrode who does not any longer.
+
+    Raises
+    ------
+    ReleaseError
+        Naming the gates.
+    """
+    now = study.gates.override_of
+    withdrawn = [o.gate for o in report.overrides if o != now(o.gate, report.generator)]
+    if withdrawn:
+        raise ReleaseError(
+            f"study {study.name!r}, {report.generator}: expected the study file to override "
+            f"{', '.join(withdrawn)} as it did when the candidate was made; it does not. "
+            f"{remake(study.name, report.generator)}"
+        )
+
+
+def require_same_budget(warehouse: Warehouse, report: GateReport, version: str) -> None:
+    """Refuse a candidate whose row budget was judged before other rows left.
+
+    Raises
+    ------
+    ReleaseError
+        With both numbers.
+    """
+    then = report.facts.n_rows_released_before
+    now = rows_released_before(warehouse.audit_entries(), version)
+    if now != then:
+        raise ReleaseError(
+            f"study {report.study!r}, {report.generator}: {then:,} rows had been released when the "
+            f"gates were judged, {now:,} by now. {remake(report.study, report.generator)}"
+        )
+
+
+def require_same_settings(study: StudyFile, found: Trace) -> None:
+    """Refuse what was made under other settings than the study file's, or by other code.
+
+    Raises
+    ------
+    ReleaseError
+        Naming the assets.
+    """
+    present = (study.content_hash, science_version())
+    other = {e.asset for e in found.entries if (e.study_hash, e.code_version) != present}
+    if other:
+        raise ReleaseError(
+            f"study {study.name!r}: made under other settings of the study file, or by other code: "
+            f"{', '.join(sorted(other))}; run the study again (hybrid run {study.name}) and then "
+            "hybrid release"
+        )
+
+
+def remake(study: str, generator: str) -> str:
+    """Say how a candidate is made again."""
+    return f"Make it again: hybrid release {study} --generator {generator}"
 
 
 def require_present(run: AssetRun) -> Trace:
@@ -57,6 +138,7 @@ def require_present(run: AssetRun) -> Trace:
             f"earlier versions of {', '.join(sorted(moved))}; run the study again (hybrid run "
             f"{run.study.name}) and then hybrid release"
         )
+    require_same_settings(run.study, found)
     return found
 
 

@@ -5,40 +5,34 @@ from typing import Final
 
 import pandas as pd
 
-from warehouse import data_version, storable_table
-
 CANDIDATE: Final = "release_candidate"
 BUNDLE: Final = "release_bundle"
 
 
-def rows_released_before(entries: pd.DataFrame, *, people: str, table: pd.DataFrame) -> int:
-    """Count the rows of other tables that were released of the same training people.
+def rows_released_before(entries: pd.DataFrame, data_version: str) -> int:
+    """Count the rows of other tables that the study has released.
 
-    A table that was released twice tells nothing new and counts once; the
-    generators of a study draw on one budget.
+    All of them, whatever seed they were made from: a person who was added or a
+    new split leaves nearly everybody in. A table that was released twice tells
+    nothing new and counts once; the generators of a study draw on one budget.
 
     Parameters
     ----------
     entries : DataFrame
         The study's audit log.
-    people : str
-        Data version of ``splits``: who the training people are.
-    table : DataFrame
-        What is about to be released; if it was before, it is not counted.
+    data_version : str
+        Of the table that is about to be released; if it was before, it is not counted.
     """
-    upstream = entries["upstream"].map(json.loads)
-    is_bundle = entries["asset"].str.endswith(f"/{BUNDLE}")
+    upstream = entries.loc[entries["asset"].str.endswith(f"/{BUNDLE}"), "upstream"]
     released = {
         version
-        for links in upstream[is_bundle]
+        for links in upstream.map(json.loads)
         for asset, version in links.items()
         if asset.endswith(f"/{CANDIDATE}")
     }
-    is_of_these_people = upstream.map(lambda links: links.get("splits") == people)
     candidates = entries[
         entries["asset"].str.endswith(f"/{CANDIDATE}")
         & (entries["kind"] == "table")
-        & is_of_these_people
-        & entries["data_version"].isin(released - {data_version(storable_table(table))})
+        & entries["data_version"].isin(released - {data_version})
     ]
     return int(candidates.drop_duplicates("data_version")["n_rows"].sum())

@@ -304,7 +304,8 @@ class Study(Strict):
     def content_hash(self) -> str:
         """Sha256 of all settings that decide a result, in canonical JSON.
 
-        An override decides none: it is logged by itself.
+        An override decides none: it is logged by itself. Of the words on releases none
+        does, but whether counterfactual means leave.
         """
         settings = self.model_dump(
             mode="json",
@@ -312,7 +313,7 @@ class Study(Strict):
                 "title": True,
                 "description": True,
                 "owners": True,
-                "release": True,
+                "release": ReleaseSettings.WORDS,
                 "gates": {"overrides"},
             },
         )

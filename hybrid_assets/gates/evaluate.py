@@ -80,6 +80,8 @@ def rare_levels(found: ReleaseEvidence, settings: Gates) -> Decision:
         if f.measure.attack is Attack.RARE_LEVELS and f.measure.value > 0
     }
     few = found.privacy.policy.rare_people
+    if not found.privacy.findings:
+        return Decision(False, "not evaluated: no attack was made", "Too few people or rows.")
     return Decision(
         not shown,
         f"levels shown that fewer than {few} training people have: "
@@ -96,7 +98,8 @@ def privacy_verdict(found: ReleaseEvidence, settings: Gates) -> Decision:
     return Decision(
         privacy.verdict is Verdict.PASS and not unseen,
         f"{privacy.verdict.value} under policy {privacy.policy.name}: {words}; "
-        f"{privacy.n_holdout} unseen people" + (f"; not attacked: {unseen}" if unseen else ""),
+        f"{privacy.n_holdout} unseen people; label audit {found.label_audit}"
+        + (f"; not attacked: {unseen}" if unseen else ""),
         COUNTERFACTUALS if unseen else _privacy_advice(privacy),
     )
 

@@ -77,6 +77,8 @@ class ReleaseEvidence:
     facts : ReleaseFacts
     privacy : PrivacyEvaluation
         Of the table.
+    label_audit : str
+        How the audit with planted outcomes stands.
     copies : DcrEvaluation
         Of its covariates.
     calibration_shift : float or None
@@ -95,6 +97,7 @@ class ReleaseEvidence:
 
     facts: ReleaseFacts
     privacy: PrivacyEvaluation
+    label_audit: str
     copies: DcrEvaluation
     calibration_shift: float | None
     extreme_share: float

@@ -68,6 +68,7 @@ def evaluation(verdict: Verdict, *findings: Finding, n_holdout: int = 1000) -> P
 EVIDENCE = ReleaseEvidence(
     facts=FACTS,
     privacy=evaluation(Verdict.PASS, finding(Attack.RARE_LEVELS, "site", 0.0, Verdict.PASS)),
+    label_audit="not made",
     copies=COPIES,
     calibration_shift=0.1,
     extreme_share=0.0,
@@ -157,8 +158,14 @@ def test_a_published_recipe_is_shut() -> None:
 @pytest.mark.parametrize("verdict", [v for v in Verdict if v is not Verdict.PASS])
 def test_only_a_pass_opens_the_privacy_gate(verdict: Verdict) -> None:
     few = evaluation(verdict, n_holdout=499)
-    (shut,) = gates(replace(EVIDENCE, privacy=few)).shut
-    assert shut.evidence == f"{verdict.value} under policy 1: no attack made; 499 unseen people"
+    unjudged, shut = gates(replace(EVIDENCE, privacy=few)).shut
+    assert (unjudged.name, unjudged.evidence) == (
+        "rare_levels",
+        "not evaluated: no attack was made",
+    )
+    assert shut.evidence == (
+        f"{verdict.value} under policy 1: no attack made; 499 unseen people; label audit not made"
+    )
     assert shut.advice.startswith("holdout: 499 people were set aside and a PASS needs 500")
 
 
