@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
@@ -22,11 +23,11 @@ MEANING = {
 def print_answer(console: Console, answer: AuditAnswer, keyed: KeyedHash) -> None:
     """Print facts, checks, and the tree of everything upstream."""
     target = answer.made.target
-    console.rule(f"{answer.study}: {target.asset}")
+    console.rule(escape(f"{answer.study}: {target.asset}"))
     facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in _facts(answer, keyed):
-        facts.add_row(name, value)
-    console.print(facts, highlight=False, markup=False)
+        facts.add_row(name, escape(value))
+    console.print(facts, highlight=False)
     console.print(f"\n{INSIDE}", style="yellow")
     if answer.checks:
         console.print(_check_table(answer), highlight=False)
@@ -60,7 +61,7 @@ def _check_table(answer: AuditAnswer) -> Table:
     for check in answer.checks:
         result = "passed" if check.passed else f"FAILED ({check.severity})"
         style = None if check.passed else "red"
-        table.add_row(check.asset, check.check_name, result, style=style)
+        table.add_row(*map(escape, (check.asset, check.check_name, result)), style=style)
     return table
 
 
@@ -72,11 +73,11 @@ def _tree(answer: AuditAnswer) -> Tree:
         shown.add(entry.sequence)
         for parent in answer.made.parents[entry.sequence]:
             if parent.sequence in shown:
-                branch.add(f"{parent.asset} ({answer.word_for(parent)}): above")
+                branch.add(escape(f"{parent.asset} ({answer.word_for(parent)}): above"))
             else:
                 grow(branch.add(_label(answer, parent)), parent)
         for name, version in answer.made.sources[entry.sequence].items():
-            branch.add(f"{name}  {version[:12]}")
+            branch.add(escape(f"{name}  {version[:12]}"))
 
     root = Tree(_label(answer, answer.made.target))
     grow(root, answer.made.target)
@@ -85,7 +86,7 @@ def _tree(answer: AuditAnswer) -> Tree:
 
 def _label(answer: AuditAnswer, entry: LogEntry) -> str:
     rows = "" if entry.n_rows is None else f"  {entry.n_rows:,} rows"
-    return (
+    return escape(
         f"{entry.asset} ({answer.word_for(entry)}){rows}  {entry.data_version[:12]}  "
         f"{entry.recorded_at:%Y-%m-%d %H:%M}  {entry.user_name}"
     )

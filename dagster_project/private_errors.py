@@ -47,6 +47,16 @@ class PrivateErrors(logging.FileHandler):
         print(f"cannot write to {self.baseFilename}: an error is lost", file=sys.stderr)
 
 
+def kept_private(error: Exception) -> str:
+    """Write an unexpected error to the private file, and say so without quoting it."""
+    keep_errors_private()
+    logging.getLogger(LOGGER_NAME).error("unexpected error", exc_info=error)
+    return (
+        f"unexpected {type(error).__name__}, which may quote rows; it is in full in "
+        f"{private_error_file()}"
+    )
+
+
 def keep_errors_private() -> None:
     """Send what Dagster masks, in this process and its forks, to `private_error_file`."""
     logger = logging.getLogger(LOGGER_NAME)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 import yaml
+from click import ClickException
 from pydantic import ValidationError
 from rich.console import Console
 
+from dagster_project.private_errors import kept_private
 from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
 
@@ -34,14 +36,17 @@ def say(message: str) -> None:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn errors in the study author's words into a refusal; others pass."""
+    """Turn errors in the study author's words into a refusal; others are kept private."""
     try:
         yield
+    except (typer.Exit, typer.Abort, ClickException):
+        raise
     except Exception as error:
         words = told(error)
-        if words is None:
-            raise
-        refuse(words)
+        if words is not None:
+            refuse(words)
+        say(kept_private(error))
+        raise typer.Exit(FAILED) from None
 
 
 def told(error: BaseException | None) -> str | None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ from dagster_project.release_permission import (
     require_same_budget,
     require_same_overrides,
     require_same_settings,
+    today,
 )
 from dagster_project.resources import StorageResource
 from dagster_project.study_commands import StudyName
@@ -38,7 +39,8 @@ def approve(
     reason: Annotated[str, typer.Option(help="Why; printed on the release.")],
     refuse: Annotated[bool, typer.Option("--refuse", help="Refuse the table instead.")] = False,
     expires: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day it holds.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day it holds (local date)."),
     ] = None,
 ) -> None:
     """Approve a generator's release candidate, or refuse it, as a named reviewer.
@@ -59,7 +61,7 @@ def approve(
             reviewer=reviewer,
             decision="refuse" if refuse else "approve",
             reason=reason,
-            decided_on=_today(),
+            decided_on=today(),
             expires_on=_last_day(expires),
             data_version=candidate.data_version,
             gates_sha256=candidate.gates_sha256,
@@ -105,13 +107,9 @@ def _candidate(study: StudyFile, generator: str) -> Candidate:
     return candidate
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
 def _last_day(expires: datetime | None) -> date | None:
-    if expires is not None and expires.date() < _today():
-        raise ReleaseError(f"--expires: expected {_today()} or later; got {expires.date()}")
+    if expires is not None and expires.date() < today():
+        raise ReleaseError(f"--expires: expected {today()} or later; got {expires.date()}")
     return None if expires is None else expires.date()
 
 

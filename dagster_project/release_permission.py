@@ -1,7 +1,7 @@
 """Whether a release candidate may leave: label, gates, present inputs, a reviewer's approval."""
 
 import hashlib
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from dagster_project.approvals import read_approval
 from dagster_project.asset_run import AssetRun
@@ -21,8 +21,8 @@ def candidate_of(generator: str) -> str:
 
 
 def today() -> date:
-    """Give the date of a release: UTC."""
-    return datetime.now(UTC).date()
+    """Give the date of a decision or a release: this machine's, as its reviewer reads it."""
+    return datetime.now().astimezone().date()
 
 
 def require_passed(run: AssetRun) -> GateReport:

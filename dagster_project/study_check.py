@@ -9,6 +9,7 @@ from dagster_project.assets.data import own_holdout, read_seed, study_splits
 from dagster_project.study_file import StudyFile
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
 from hybrid_assets.small_cells import told_count
+from hybrid_assets.splits import Splits
 
 MIN_ARM_OF_ITS_OWN = 100  # smaller arms share one outcome model
 
@@ -44,8 +45,10 @@ class StudyCheck:
     Attributes
     ----------
     study : str
-    n_rows, n_rows_dropped, n_train, n_holdout : int
+    n_rows, n_train, n_holdout : int
         Of the seed table, and of its parts.
+    rows_dropped : int or str
+        In words where they are of 1 to 9 people.
     columns : tuple of CheckedColumn
     concerns : tuple of str
         What a check or a gate will say whatever the generators do.
@@ -53,9 +56,9 @@ class StudyCheck:
 
     study: str
     n_rows: int
-    n_rows_dropped: int
     n_train: int
     n_holdout: int
+    rows_dropped: int | str
     columns: tuple[CheckedColumn, ...]
     concerns: tuple[str, ...]
 
@@ -86,18 +89,17 @@ def check_study(study: StudyFile, folder: Path) -> StudyCheck:
         _checked(column, int(seed.rows[column.name].isna().sum()), len(seed.rows), study)
         for column in seed.schema.columns
     )
-    arms = parts.train[study.treatment].value_counts()
     return StudyCheck(
         study=study.name,
         n_rows=len(seed.rows),
-        n_rows_dropped=seed.n_rows_dropped,
         n_train=len(parts.train),
         n_holdout=len(parts.holdout),
+        rows_dropped=told_count(seed.n_rows_dropped, len(seed.rows) + seed.n_rows_dropped),
         columns=columns,
         concerns=(
             *_left_out(seed.constant_covariates),
             *_repeated(seed.rows[list(study.identifiers)]),
-            *_expected_gates(study, n_holdout=len(parts.holdout), smallest_arm=int(arms.min())),
+            *_expected_gates(study, parts),
         ),
     )
 
@@ -128,8 +130,9 @@ def _repeated(identifiers: pd.DataFrame) -> list[str]:
     return [f"{name}: repeats; each row is taken for one person" for name in names]
 
 
-def _expected_gates(study: StudyFile, *, n_holdout: int, smallest_arm: int) -> list[str]:
-    needed, found = study.privacy.policy.min_holdout, []
+def _expected_gates(study: StudyFile, parts: Splits) -> list[str]:
+    needed, n_holdout, found = study.privacy.policy.min_holdout, len(parts.holdout), []
+    smallest_arm = int(parts.train[study.treatment].value_counts().min())
     if n_holdout < needed:
         found.append(
             f"privacy_verdict: INCONCLUSIVE at best; {n_holdout} people in the holdout, "
@@ -137,8 +140,8 @@ def _expected_gates(study: StudyFile, *, n_holdout: int, smallest_arm: int) -> l
         )
     if smallest_arm < MIN_ARM_OF_ITS_OWN:
         found.append(
-            f"outcome_model: fitted to both arms together, since one has {smallest_arm} training "
-            f"rows (under {MIN_ARM_OF_ITS_OWN})"
+            "outcome_model: fitted to both arms together; training rows in the smaller one: "
+            f"{told_count(smallest_arm, len(parts.train))} (under {MIN_ARM_OF_ITS_OWN})"
         )
     copying = [name for name, one in study.generators.items() if one.kind == "bootstrap"]
     found += [

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.refusals import FAILED, console, refusals, refuse, say
+from dagster_project.private_errors import kept_private
+from dagster_project.refusals import FAILED, console, refusals, refuse, say, told
 from dagster_project.resources import StorageResource
 from dagster_project.study_check import StudyCheck, check_study
 from dagster_project.study_folders import find_study, study_files
@@ -78,11 +80,12 @@ def check(study: StudyName, as_json: AsJson = False) -> None:
         found, folder = find_study(study)
     try:
         checked = check_study(found, folder)
-    except HybridAssetsError as refusal:
+    except Exception as error:
+        refusal = told(error) or kept_private(error)
         if as_json:
-            _print_json({"study": study, "runnable": False, "refusal": str(refusal)})
+            _print_json({"study": study, "runnable": False, "refusal": refusal})
         else:
-            say(str(refusal))
+            say(refusal)
         raise typer.Exit(FAILED) from None
     if as_json:
         _print_json(checked.as_json())
@@ -150,11 +153,12 @@ def _print_check(checked: StudyCheck) -> None:
     for column in checked.columns:
         values = (column.n_levels, column.decimals, column.missing or None)
         shown = ["" if value is None else str(value) for value in values]
-        table.add_row(column.name, column.role, column.kind, *shown, column.policy)
+        row = (column.name, column.role, column.kind, *shown, column.policy)
+        table.add_row(*map(escape, row))
     console.print(table)
     console.print(
-        f"{checked.study} can run: {checked.n_rows:,} people ({checked.n_rows_dropped:,} rows "
-        f"dropped), {checked.n_train:,} to train, {checked.n_holdout:,} unseen",
+        f"{checked.study} can run: {checked.n_rows:,} people (rows dropped: "
+        f"{checked.rows_dropped}), {checked.n_train:,} to train, {checked.n_holdout:,} unseen",
         highlight=False,
     )
     for concern in checked.concerns:

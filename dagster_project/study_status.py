@@ -81,7 +81,9 @@ class StudyStatus:
 
 
 def study_status(study: StudyFile, folder: Path, instance: dg.DagsterInstance) -> StudyStatus:
-    """Compare what is stored with the study file, the code and the inputs of today.
+    """Compare what is stored with the study file, the code and the inputs stored today.
+
+    Whether a source has changed since is not asked: only a new run reads it.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ class Approval(BaseModel):
         Who decided, and why.
     decision : {"approve", "refuse"}
     decided_on : date
+        By the reviewer's own calendar, as are the days it is compared with: not valid before.
     expires_on : date, optional
         Last day it holds; without, it holds for these bytes for good.
     data_version : str
@@ -82,6 +83,8 @@ class Approval(BaseModel):
             return f"{self.reviewer} decided on other rows, or on other evidence; decide again"
         if self.decision == "refuse":
             return f"refused by {self.reviewer}: {self.reason}"
+        if self.decided_on > today:
+            return f"the approval by {self.reviewer} is dated {self.decided_on}; today is {today}"
         if self.expires_on is not None and today > self.expires_on:
             return f"the approval by {self.reviewer} expired on {self.expires_on}; decide again"
         return ""

@@ -15,6 +15,7 @@ from dagster_project.study_file import StudyFile
 from dagster_project.subjects import identified_by, split_of
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
+from hybrid_assets.small_cells import told_count
 from hybrid_assets.splits import (
     Splits,
     complete,
@@ -48,7 +49,9 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
             comments=comments_of(seed.schema),
             metadata={
                 "columns": describe(seed.schema),
-                "rows_dropped": seed.n_rows_dropped,
+                "rows_dropped": told_count(
+                    seed.n_rows_dropped, len(seed.rows) + seed.n_rows_dropped
+                ),
                 **lineage(run, seed.schema),
             },
             checks=[_constant_covariates(seed)],

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from dagster_project.command_line import app
+from dagster_project.sources.csv_file import CsvSource
 from dagster_project.study_check import check_study
 from dagster_project.study_file import StudyFile
 from hybrid_assets.errors import SeedTableError
@@ -53,6 +55,37 @@ def test_columns_are_told_without_a_value(small_study: Make, tmp_path: Path, tri
     assert "unmistakable" not in json.dumps(checked.as_json())
 
 
+def test_counts_of_a_few_people_and_a_changed_policy(
+    small_study: Make,
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    tmp_path: Path,
+    trial_rows: pd.DataFrame,
+) -> None:
+    rows = trial_rows.astype({"W4": float})
+    rows.loc[:4, "W4"] = None
+    rows.to_csv(tmp_path / "seed.csv", index=False)
+    study = small_study(
+        source={"kind": "csv", "path": "seed.csv"},
+        missing="drop_rows",
+        privacy={"policy": {"min_holdout": 20}},
+    )
+    checked = check_study(study, tmp_path)
+    assert (checked.n_rows, checked.rows_dropped) == (295, "< 10 of 300")
+    assert not any(each.startswith("privacy_verdict") for each in checked.concerns)
+    made = materialize(study, "seed_table").asset_materializations_for_node("small__seed_table")
+    assert made[0].metadata["rows_dropped"].value == "< 10 of 300"
+
+
+def test_brackets_in_a_name_are_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = study_folder(tmp_path, "drug")
+    table = (folder / "seed.csv").read_text()
+    (folder / "seed.csv").write_text(table.replace("age", "age [/years]", 1))
+    monkeypatch.setenv("HYBRID_STUDIES", str(folder.parent))
+    shown = CliRunner().invoke(app, ["check", "small"])
+    assert shown.exit_code == 0, shown.output
+    assert "age [/years]" in shown.output
+
+
 def study_folder(tmp_path: Path, treatment: str) -> Path:
     folder = tmp_path / "studies" / "small"
     folder.mkdir(parents=True)
@@ -65,6 +98,28 @@ def study_folder(tmp_path: Path, treatment: str) -> Path:
         "generators: [cart], random_seed: 1}\n"
     )
     return folder
+
+
+@pytest.mark.parametrize("arguments", [("check", "small"), ("init", "cells.csv")])
+def test_an_unexpected_error_is_told_in_the_private_file_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, str]
+) -> None:
+    def quoting(self: CsvSource, folder: Path) -> pd.DataFrame:
+        return pd.DataFrame({"age": ["cell-of-a-patient"]}).astype(float)
+
+    folder = study_folder(tmp_path, "drug")
+    (tmp_path / "cells.csv").write_text("age\n1\n")
+    monkeypatch.setenv("HYBRID_STUDIES", str(folder.parent))
+    monkeypatch.setenv("HYBRID_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(CsvSource, "read", quoting)
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 1
+    assert "unexpected ValueError, which may quote rows" in shown.output
+    assert "cell-of-a-patient" not in shown.output + repr(shown.exception)
+    written = tmp_path / "home" / "errors" / "redacted_errors.log"
+    assert "cell-of-a-patient" in written.read_text()
+    assert written.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("treatment", ["drug", "age"])

@@ -96,6 +96,20 @@ def test_what_is_stale_says_why(
     assert states(study_status(small_csv, tmp_path, instance))["seed_table"] == "code changed"
 
 
+def test_a_source_of_its_own_is_no_input_that_changed(
+    small_csv: StudyFile,
+    made: Callable[..., dg.DagsterInstance],
+    tmp_path: Path,
+    trial_rows: Any,
+) -> None:
+    unseen = trial_rows.assign(constant=1, W4=trial_rows["W4"] + 0.01)
+    unseen.to_csv(tmp_path / "unseen.csv", index=False)
+    own = {"source": {"kind": "csv", "path": "unseen.csv"}}
+    study = StudyFile.model_validate(small_csv.model_dump(exclude_unset=True) | {"holdout": own})
+    instance = made(study, "seed_table", "splits")
+    assert states(study_status(study, tmp_path, instance))["splits"] == "current"
+
+
 def test_unfinished_runs_of_the_study_are_told(small_csv: StudyFile, tmp_path: Path) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         for name in ("small", "another"):

@@ -53,6 +53,13 @@ def test_an_expired_one_says_when() -> None:
     assert approval().objection(*BYTES, late) == said
 
 
+def test_one_of_a_later_day_does_not_hold_yet() -> None:
+    early = DAY - timedelta(days=1)
+    said = "the approval by Grace is dated 2026-03-01; today is 2026-02-28"
+    assert approval().objection(*BYTES, early) == said
+    assert not approval().is_valid_for(*BYTES, early)
+
+
 def test_it_reads_back() -> None:
     assert Approval.model_validate_json(approval().model_dump_json()) == approval()
 

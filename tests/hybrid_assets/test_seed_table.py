@@ -139,6 +139,11 @@ LEVELS = [f"level {i % 600}" for i in range(1200)]
             {},
             "column 'weight': expected finite values; got 4 infinite",
         ),
+        (
+            table(site=[["north", "south"]] * N_ROWS),
+            {},
+            "column 'site': expected one number or text in each cell; got lists",
+        ),
         (table(age=MISSING_AGE), {}, "column 'age': expected no missing value, or a missing-value"),
         (table().iloc[:0], {}, r"column '\(table\)': expected rows; got an empty table"),
         (
