@@ -110,6 +110,23 @@ def test_a_generator_alone_means_its_last_release(home: Path) -> None:
     assert "small: cart/hybrid_triplets" in hybrid("small", "cart/hybrid_triplets")[1]
 
 
+def test_brackets_are_printed(home: Path) -> None:
+    origin = dataclasses.replace(
+        ORIGIN, user="ada [/lab]", upstream={"donor [/far] (source)": "d" * 64}
+    )
+    rows = pd.DataFrame({"Y": [1]})
+    made = Warehouse(home, "small").record_table("cart/hybrid_triplets", rows, origin)
+    check = CheckRecord(
+        "cart/hybrid_triplets", made.data_version, "mean of age [/years]", True, "blocking"
+    )
+    AuditTrail(home, "small").record_checks("cart/hybrid_triplets", [check], origin)
+    code, said = hybrid("small", "cart/hybrid_triplets")
+    assert code == 0
+    assert said.count("ada [/lab]") == 2
+    assert "mean of age [/years]" in said
+    assert "donor [/far] (source)" in said
+
+
 def test_the_json_holds_every_upstream_version(home: Path) -> None:
     code, said = hybrid("small", "--generator", "cart", "--json")
     answer = json.loads(said)
