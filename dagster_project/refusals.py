@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 import yaml
-from click import ClickException
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -39,7 +38,7 @@ def refusals() -> Iterator[None]:
     """Turn errors in the study author's words into a refusal; others are kept private."""
     try:
         yield
-    except (typer.Exit, typer.Abort, ClickException):
+    except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
         words = told(error)

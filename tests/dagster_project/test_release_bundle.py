@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +15,7 @@ import pytest
 
 from dagster_project.approvals import read_candidate, record_approval
 from dagster_project.factory import study_definitions
+from dagster_project.release_permission import today
 from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
 from dagster_project.study_file import StudyFile
 from dagster_project.verification import verified
@@ -75,7 +76,7 @@ class Home:
             "reviewer": "Grace Hopper",
             "decision": "approve",
             "reason": "read it all",
-            "decided_on": datetime.now(UTC).date(),
+            "decided_on": today(),
             "data_version": candidate.data_version,
             "gates_sha256": candidate.gates_sha256,
         }
@@ -233,7 +234,7 @@ def test_nothing_leaves_without_an_approval(copied: Home) -> None:
     assert "nobody has approved these rows. A reviewer decides with: hybrid approve small" in said
     copied.approve(decision="refuse", reason="too few people")
     assert "refused by Grace Hopper: too few people" in copied.make(BUNDLE)
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = today() - timedelta(days=1)
     copied.approve(decided_on=date(2020, 1, 1), expires_on=yesterday)
     assert "expired on" in copied.make(BUNDLE)
     copied.approve(data_version="0" * 64)
