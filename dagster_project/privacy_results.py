@@ -20,7 +20,7 @@ from hybrid_assets.privacy.evaluate import (
 )
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.verdict import Finding, Verdict
-from warehouse import TableNotFound
+from warehouse import ModelNotFound
 
 EVALUATIONS = TypeAdapter(PrivacyEvaluation)
 FINDINGS = TypeAdapter(list[Finding], config=ConfigDict(ser_json_inf_nan="strings"))
@@ -78,7 +78,7 @@ def evaluation_before_release(run: AssetRun, generator: str) -> tuple[PrivacyEva
     evaluation, audit = stored_evaluation(run, generator), f"{generator}/label_audit"
     try:
         stored = run.warehouse.model(audit)
-    except TableNotFound:
+    except ModelNotFound:
         return evaluation, "not made"
     is_outdated = bool(run.warehouse.moved_upstream(audit))
     if not is_outdated:
