@@ -15,9 +15,9 @@ from dagster_project.approvals import Candidate, read_candidate, record_approval
 from dagster_project.refusals import FAILED, console, refusals, say
 from dagster_project.release_permission import (
     remake,
-    require_logged_rows,
+    require_judged_rows,
     require_same_budget,
-    require_same_overrides,
+    require_same_gates,
     require_same_settings,
     today,
 )
@@ -101,8 +101,8 @@ def _candidate(study: StudyFile, generator: str) -> Candidate:
         )
     entries = storage.audit_trail(study.name).entries()
     require_same_settings(study, trace(entries, latest_entry(entries, candidate.asset)))
-    require_logged_rows(storage.warehouse(study.name), candidate.asset)
-    require_same_overrides(study, candidate.report)
+    require_judged_rows(study, storage.warehouse(study.name), generator)
+    require_same_gates(study, candidate.report)
     require_same_budget(storage.warehouse(study.name), candidate.report, candidate.data_version)
     return candidate
 

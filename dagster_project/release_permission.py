@@ -9,6 +9,7 @@ from dagster_project.code_version import science_version
 from dagster_project.gate_results import GATE_FILE
 from dagster_project.released_rows import rows_released_before
 from dagster_project.study_file import StudyFile
+from dagster_project.truth_columns import RELEASED_TRUTH
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import ReleaseError
 from hybrid_assets.gates import GATE_REPORT, GateReport
@@ -39,43 +40,49 @@ def require_passed(run: AssetRun) -> GateReport:
     report = GATE_REPORT.validate_json(run.files(candidate_of(run.generator))[GATE_FILE])
     if not report.is_passed:
         raise ReleaseError(f"study {study.name!r}, {run.generator}: {report.refusal}")
-    require_logged_rows(run.warehouse, candidate_of(run.generator))
-    require_same_overrides(study, report)
+    require_judged_rows(study, run.warehouse, run.generator)
+    require_same_gates(study, report)
     require_same_budget(run.warehouse, report, run.version(candidate_of(run.generator)))
     return report
 
 
-def require_logged_rows(warehouse: Warehouse, candidate: str) -> None:
-    """Refuse a candidate whose stored rows are not those that were judged.
+def require_judged_rows(study: StudyFile, warehouse: Warehouse, generator: str) -> None:
+    """Refuse a candidate whose stored rows or columns are not those that were judged.
 
     Raises
     ------
     ReleaseError
-        If another program changed them.
+        If another program changed them, or the study file asks for other columns now.
     """
-    if (
-        data_version(warehouse.read_arrow(candidate))
-        != warehouse.table_version(candidate).data_version
-    ):
+    asset = candidate_of(generator)
+    rows, logged = warehouse.read_arrow(asset), warehouse.table_version(asset).data_version
+    if data_version(rows) != logged:
         raise ReleaseError(
-            f"{candidate}: the stored rows are not those that were logged; see hybrid audit --check"
+            f"study {study.name!r}, {asset}: the stored rows are not those that were logged; see "
+            f"hybrid audit {study.name} --check"
+        )
+    if set(RELEASED_TRUTH).issubset(rows.column_names) != study.release.include_counterfactuals:
+        raise ReleaseError(
+            f"study {study.name!r}, {asset}: the study file says include_counterfactuals: "
+            f"{str(study.release.include_counterfactuals).lower()}; the candidate was made "
+            f"otherwise. {remake(study.name, generator)}"
         )
 
 
-def require_same_overrides(study: StudyFile, report: GateReport) -> None:
-    """Refuse a candidate whose gates somebody overrode who does not any longer.
+def require_same_gates(study: StudyFile, report: GateReport) -> None:
+    """Refuse a candidate that other thresholds judged, or whose overrides were withdrawn.
 
     Raises
     ------
     ReleaseError
-        Naming the gates.
+        Naming what the study file says differently now.
     """
-    now = study.gates.override_of
-    withdrawn = [o.gate for o in report.overrides if o != now(o.gate, report.generator)]
-    if withdrawn:
+    now, then = study.gates.of_generator(report.generator), report.settings
+    other = [name for name in type(now).model_fields if getattr(now, name) != getattr(then, name)]
+    if other:
         raise ReleaseError(
-            f"study {study.name!r}, {report.generator}: expected the study file to override "
-            f"{', '.join(withdrawn)} as it did when the candidate was made; it does not. "
+            f"study {study.name!r}, {report.generator}: the study file states other gates than "
+            f"those the candidate was judged by: {', '.join(other)}. "
             f"{remake(study.name, report.generator)}"
         )
 

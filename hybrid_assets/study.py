@@ -302,20 +302,12 @@ class Study(Strict):
 
     @property
     def content_hash(self) -> str:
-        """Sha256 of all settings that decide a result, in canonical JSON.
+        """Sha256 of all settings that decide a table, in canonical JSON.
 
-        An override decides none: it is logged by itself. Of the words on releases none
-        does, but whether counterfactual means leave.
+        Gates decide none: they judge, and what they judged by stands in their report.
         """
         settings = self.model_dump(
-            mode="json",
-            exclude={
-                "title": True,
-                "description": True,
-                "owners": True,
-                "release": ReleaseSettings.WORDS,
-                "gates": {"overrides"},
-            },
+            mode="json", exclude={"title", "description", "owners", "release", "gates"}
         )
         document = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(document.encode()).hexdigest()

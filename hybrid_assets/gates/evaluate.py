@@ -210,7 +210,8 @@ def evaluate_gates(
                 override=override,
             )
         )
-    return GateReport(study, generator, found.facts, tuple(results))
+    own = settings.of_generator(generator)
+    return GateReport(study, generator, found.facts, own, tuple(results))
 
 
 def _percent(share: float | str) -> str:

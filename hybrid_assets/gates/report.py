@@ -8,7 +8,7 @@ from enum import StrEnum
 from pydantic import TypeAdapter
 
 from hybrid_assets.gates.evidence import ReleaseFacts
-from hybrid_assets.gates.settings import CAN_BE_OVERRIDDEN, Override
+from hybrid_assets.gates.settings import CAN_BE_OVERRIDDEN, Gates, Override
 
 
 class GateVerdict(StrEnum):
@@ -69,6 +69,8 @@ class GateReport:
     ----------
     study, generator : str
     facts : ReleaseFacts
+    settings : Gates
+        Thresholds and overrides that the gates were judged by.
     gates : tuple of GateResult
         All of them, in a fixed order.
     """
@@ -76,6 +78,7 @@ class GateReport:
     study: str
     generator: str
     facts: ReleaseFacts
+    settings: Gates
     gates: tuple[GateResult, ...]
 
     @property

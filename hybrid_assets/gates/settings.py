@@ -104,3 +104,8 @@ class Gates(BaseModel):
         """Find who overrides a gate for a generator's table."""
         place = (gate, generator)
         return next((o for o in self.overrides if (o.gate, o.generator) == place), None)
+
+    def of_generator(self, generator: str) -> Gates:
+        """Leave out what is said about other generators."""
+        own = tuple(o for o in self.overrides if o.generator == generator)
+        return self.model_copy(update={"overrides": own})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import BaseModel, ConfigDict
 
 NO_LICENSE = "not stated: ask the publisher before use"
@@ -33,13 +31,6 @@ class ReleaseSettings(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    WORDS: ClassVar[set[str]] = {
-        "license",
-        "publisher",
-        "contact",
-        "intended_use",
-        "descriptions",
-    }
 
     license: str = NO_LICENSE
     publisher: str = ""

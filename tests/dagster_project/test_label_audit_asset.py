@@ -64,7 +64,7 @@ def test_the_audit_is_stored_and_read_before_a_release_while_it_is_current(
 
     def candidate(run: AssetRun) -> AssetResult:
         """Stand in for a candidate."""
-        read.append(evaluation_before_release(run, "cart"))
+        read.append(evaluation_before_release(run, "cart")[0])
         return run.record_table(one)
 
     def redrawn(run: AssetRun) -> AssetResult:

@@ -98,7 +98,10 @@ def copied(project: Project, released: dg.ExecuteInProcessResult, tmp_path: Path
 @pytest.fixture
 def hybrid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
     """Give the command, in the home of `copied`; it returns its code and what it printed."""
-    study = {"type": "dagster_project.component.StudyComponent", "attributes": SMALL_STUDY}
+    study = {
+        "type": "dagster_project.component.StudyComponent",
+        "attributes": SMALL_STUDY | OVERRIDDEN,
+    }
     (tmp_path / "studies" / "small").mkdir(parents=True)
     (tmp_path / "studies" / "small" / "defs.yaml").write_text(yaml.safe_dump(study))
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))

@@ -13,6 +13,7 @@ from hybrid_assets.gates import (
     GATE_REPORT,
     GateReport,
     GateResult,
+    Gates,
     GateVerdict,
     Override,
     ReleaseFacts,
@@ -124,6 +125,7 @@ def gates(privacy):
         "small",
         "cart",
         facts,
+        Gates(overrides=(override,)),
         (
             GateResult("recipe", GateVerdict.OPEN, "generator cart", "", None),
             GateResult("privacy_verdict", GateVerdict.OVERRIDDEN, "4 FAIL", "Look.", override),

@@ -7,6 +7,7 @@ from matplotlib.image import imread
 from hybrid_assets.gates import (
     GateReport,
     GateResult,
+    Gates,
     GateVerdict,
     Override,
     ReleaseFacts,
@@ -21,7 +22,7 @@ def report(verdict: GateVerdict, n_gates: int = 2, evidence: str = "$a$ few word
         "cart", "", "observed", None, 9, 0, 9, 9, 9, 0.0, 1.0, 1.0, 0.1, "PASS", "1"
     )
     gates = [GateResult(f"gate_{i}", verdict, evidence, "advice", OVERRIDE) for i in range(n_gates)]
-    return GateReport("demo", "cart", facts, tuple(gates))
+    return GateReport("demo", "cart", facts, Gates(), tuple(gates))
 
 
 def test_each_verdict_has_its_own_shape() -> None:
