@@ -247,6 +247,31 @@ def test_an_approval_is_bound_to_the_bytes_and_survives_the_same_bytes(
     assert copied.warehouse.check_audit_log() == len(entries)
 
 
+def test_nothing_is_signed_that_was_judged_otherwise(
+    copied: Project, hybrid: Callable[..., tuple[int, str]]
+) -> None:
+    file = copied.folder / "studies" / "small" / "defs.yaml"
+    stated = yaml.safe_load(file.read_text())
+    for changes, said in (
+        ({"gates": {}}, "other gates than those the candidate was judged by: overrides"),
+        ({"gates": OVERRIDDEN["gates"] | {"row_budget": 1}}, "was judged by: row_budget"),
+        ({"assignment": "observed"}, "made under other settings of the study file"),
+        ({"release": {"include_counterfactuals": True}}, "include_counterfactuals: true"),
+    ):
+        now = stated | {"attributes": stated["attributes"] | changes}
+        file.write_text(yaml.safe_dump(now))
+        code, told = hybrid("approve", "small", "--generator", "cart", *SIGN)
+        assert code == 1
+        assert said in told
+    file.write_text(yaml.safe_dump(stated))
+    version = copied.warehouse.table_version("bootstrap/release_candidate").data_version
+    of = Provenance(**{**vars(PROVENANCE), "upstream": {"bootstrap/release_candidate": version}})
+    copied.warehouse.record_document("bootstrap/release_bundle", b"a release", of)
+    code, told = hybrid("approve", "small", "--generator", "cart", *SIGN)
+    assert code == 1
+    assert "0 rows had been released when the gates were judged, 400 by now" in told
+
+
 def test_a_refusal_can_be_signed_with_shut_gates_and_an_approval_cannot(
     copied: Project, hybrid: Callable[..., tuple[int, str]]
 ) -> None:
