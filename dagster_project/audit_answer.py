@@ -1,7 +1,7 @@
 """What something was made of, from the audit log alone."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from warehouse import AuditTrail, CheckRecord, LogEntry, TableNotFound, Trace, l
 
 BUNDLE = "release_bundle"
 GENERATOR_MODEL = "fitted_generator"
+CANDIDATE, APPROVAL, OVERRIDE = "release_candidate", "approval", "override_"
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,15 @@ class AuditAnswer:
         The last result of each check of each version in the trace.
     tables : frozenset of str
         Assets that are tables: a model entry of theirs is the files beside the table.
+    decisions : tuple of LogEntry
+        Approvals of the release candidates in the trace, and overrides of their gates.
     """
 
     study: str
     made: Trace
     checks: tuple[CheckRecord, ...]
     tables: frozenset[str]
+    decisions: tuple[LogEntry, ...]
 
     @property
     def seeds(self) -> tuple[LogEntry, ...]:
@@ -65,6 +69,7 @@ class AuditAnswer:
             "random_seeds": self.distinct("random_seed"),
             "generator_models": [_version(entry) for entry in self.generator_models],
             "checks": [asdict(check) for check in self.checks],
+            "decisions": [asdict(entry) for entry in self.decisions],
             "entries": [asdict(entry) for entry in self.made.entries],
         }
         return json.dumps(document, default=datetime.isoformat, indent=1)
@@ -136,4 +141,18 @@ def _answer(trail: AuditTrail, entries: tuple[LogEntry, ...], target: LogEntry) 
         if (check.asset, check.checked_version) in versions
     }
     tables = frozenset(entry.asset for entry in entries if entry.kind == "table")
-    return AuditAnswer(trail.study, made, tuple(latest.values()), tables)
+    decisions = tuple(_decisions(entries, made))
+    return AuditAnswer(trail.study, made, tuple(latest.values()), tables, decisions)
+
+
+def _decisions(entries: tuple[LogEntry, ...], made: Trace) -> Iterator[LogEntry]:
+    """Find what people decided on the candidates: an approval names one, an override its run."""
+    for candidate in (e for e in made.entries if e.asset.endswith(f"/{CANDIDATE}")):
+        generator = candidate.asset.rpartition("/")[0]
+        for entry in entries:
+            is_override = entry.asset.startswith(f"{generator}/{OVERRIDE}")
+            is_approval = entry.asset == f"{generator}/{APPROVAL}"
+            named = entry.upstream.get(candidate.asset) == candidate.data_version
+            same_run = entry.run_id == candidate.run_id
+            if (is_approval and named) or (is_override and same_run):
+                yield entry

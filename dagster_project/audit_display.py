@@ -51,6 +51,10 @@ def _facts(answer: AuditAnswer, keyed: KeyedHash) -> list[tuple[str, str]]:
     facts += [
         ("generator model", f"{m.data_version}  ({m.asset})") for m in answer.generator_models
     ]
+    facts += [
+        ("decision", f"{each.asset}, {each.recorded_at:%Y-%m-%d %H:%M} by {each.user_name}")
+        for each in answer.decisions
+    ]
     return facts
 
 

@@ -52,7 +52,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for result in results:
         trail.record_checks("cart/hybrid_triplets", [result], ORIGIN)
     candidate = record("cart/release_candidate", rows[["Y"]], **{"cart/hybrid_triplets": hybrid})
-    release(home, trail, origin(**{"cart/release_candidate": candidate}))
+    signed = origin(**{"cart/release_candidate": candidate})
+    for asset, run_id in (("override_digits", "run-1"), ("override_copies", "run-0")):
+        overridden = dataclasses.replace(ORIGIN, run_id=run_id)
+        warehouse.record_document(f"cart/{asset}", b"{}", overridden, suffix=".json")
+    warehouse.record_document("cart/approval", b"{}", signed, suffix=".json")
+    release(home, trail, signed)
     return home
 
 
@@ -132,8 +137,12 @@ def test_the_json_holds_every_upstream_version(home: Path) -> None:
     answer = json.loads(said)
     assert code == 0
     log = {e.asset: e.data_version for e in AuditTrail(home, "small").entries()}
+    decided = ("cart/override_digits", "cart/approval")
+    assert [e["asset"] for e in answer["decisions"]] == list(decided)
     assert {e["asset"]: e["data_version"] for e in answer["entries"]} == {
-        asset: version for asset, version in log.items() if "(" not in asset
+        asset: version
+        for asset, version in log.items()
+        if "(" not in asset and asset not in (*decided, "cart/override_copies")
     }
     assert [seed["n_rows"] for seed in answer["seeds"]] == [2]
     assert answer["random_seeds"] == [42]
