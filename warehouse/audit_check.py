@@ -9,8 +9,15 @@ from pathlib import Path
 import duckdb
 
 from warehouse import audit_log, catalog
+from warehouse.checksums import CHECKSUMS, altered, read_folder
 from warehouse.connection import BoundedWait, read_connection
-from warehouse.errors import CorruptAuditLog, CorruptModel, CorruptTable, ModelNotFound
+from warehouse.errors import (
+    CorruptAuditLog,
+    CorruptModel,
+    CorruptRelease,
+    CorruptTable,
+    ModelNotFound,
+)
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.models import ModelStore
 from warehouse.names import check_study, table_name
@@ -18,7 +25,7 @@ from warehouse.sealed_records import SEALED_ASSETS, broken_seals
 from warehouse.tables import Warehouse
 
 BUNDLE = "/release_bundle"
-SUMS_FILE, RELEASE_FILE = "SHA256SUMS", "release.json"
+RELEASE_FILE = "release.json"
 
 
 @dataclass(frozen=True)
@@ -124,12 +131,12 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
     sealed: dict[tuple[str, str], Path] = {}
     for folder in folders:
         generator, name = folder.parent.name, f"release {folder.parent.name}/{folder.name}"
-        sums = folder / SUMS_FILE
+        sums = folder / CHECKSUMS
         if sums.is_file():
             sealed[generator, _sha256(sums)] = folder
-            yield from (f"{name}: {fault}" for fault in _file_faults(folder, sums))
+            yield from (f"{name}: {fault}" for fault in _file_faults(folder))
         else:
-            yield f"{name} has lost its {SUMS_FILE}"
+            yield f"{name} has lost its {CHECKSUMS}"
         yield from _anchor_faults(name, folder, entries)
     logged = [entry for entry in entries if entry.asset.endswith(BUNDLE)]
     for entry in logged:
@@ -144,15 +151,11 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
         yield f"release {folder.parent.name}/{folder.name} is not in the audit log as it is now"
 
 
-def _file_faults(folder: Path, sums: Path) -> Iterator[str]:
-    lines = sums.read_text("utf-8", "replace").splitlines()
-    listed = {file: digest for digest, _, file in (line.partition("  ") for line in lines)}
-    files = {file.name: file for file in folder.iterdir() if file != sums}
-    yield from (f"{file} is missing" for file in sorted(listed.keys() - files.keys()))
-    yield from (f"{file} was added" for file in sorted(files.keys() - listed.keys()))
-    for name in sorted(files.keys() & listed.keys()):
-        if not files[name].is_file() or _sha256(files[name]) != listed[name]:
-            yield f"{name} was altered"
+def _file_faults(folder: Path) -> list[str]:
+    try:
+        return altered(read_folder(folder))
+    except CorruptRelease as fault:
+        return [str(fault)]
 
 
 def _anchor_faults(name: str, folder: Path, entries: Sequence[LogEntry]) -> Iterator[str]:
