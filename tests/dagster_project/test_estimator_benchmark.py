@@ -159,7 +159,7 @@ def test_the_published_recipe_has_no_benchmark_and_no_job_for_it(
     labelled = StudyFile.model_validate(published | {"recipe": "published"})
     for study, simulations in ((labelled, set()), (small_study(), {"simulate_small"})):
         definitions = study_definitions(study, tmp_path)
-        jobs = {"refresh_small", "release_small"} | simulations
+        jobs = {"refresh_small", "evaluate_small", "release_small"} | simulations
         assert {job.name for job in definitions.jobs or ()} == jobs
         names = {spec.key.path[-1] for asset in definitions.assets or () for spec in asset.specs}
         assert ("estimator_benchmark" in names) == bool(simulations)
