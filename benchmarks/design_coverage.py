@@ -48,9 +48,7 @@ def main() -> None:
         f"{SETTINGS.n_replicates} fresh studies of {SETTINGS.sample_sizes[0]} people each, the "
         "default library, five folds, one fold draw; Monte-Carlo errors in brackets. scikit-learn "
         f"{version('scikit-learn')}, numpy {version('numpy')}, seed {RANDOM_SEED}. "
-        "Made by `python -m benchmarks design_coverage`.\n\n"
-        + "\n".join([HEAD, *rows])
-        + "\n",
+        "Made by `python -m benchmarks design_coverage`.\n\n" + "\n".join([HEAD, *rows]) + "\n",
         encoding="utf-8",
     )
 
