@@ -1,7 +1,7 @@
 """CPU seconds of `tiny`'s draws by number of rows, for tables of several shapes; no peer.
 
-Each table has 1 000 rows and is learned for 300 steps, which is enough for nearly all texts to be
-valid; `exact`, 64 orders, one thread. 50 000 rows are left out where 10 000 took over 12 CPU s.
+Each table has 1 000 rows and is learned for 300 steps; `exact`, 64 orders, one thread. 50 000 rows
+are left out where 10 000 took over 12 CPU s.
 """
 
 import os
