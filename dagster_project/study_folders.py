@@ -59,7 +59,7 @@ def find_study(name: str) -> tuple[StudyFile, Path]:
 
 def _name(file: Path) -> str:
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
         return str(content["attributes"]["name"])
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
         return file.parent.name
