@@ -1,17 +1,15 @@
 """Release candidates as they lie in the warehouse, and reviewers' decisions on them."""
 
-import hashlib
 from dataclasses import dataclass
 
 from dagster_project.check_log import provenance
 from dagster_project.gate_results import GATE_FILE
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
-from hybrid_assets.approval import Approval
+from hybrid_assets.approval import Approval, Signed
 from hybrid_assets.gates import GATE_REPORT, GateReport
-from warehouse import DocumentNotFound, TableNotFound, Warehouse
-
-SUFFIX = ".json"
+from hybrid_assets.release.public_settings import public_settings
+from warehouse import KeyedHash, TableNotFound
 
 
 @dataclass(frozen=True)
@@ -22,38 +20,38 @@ class Candidate:
     ----------
     asset : str
         Such as ``"cart/release_candidate"``.
-    data_version, gates_sha256 : str
-        Of its table and of its ``gates.json``: what an approval is bound to.
+    signed : Signed
+        What an approval is bound to.
     report : GateReport
     moved : tuple of str
         What it was made from that has another version now.
     """
 
     asset: str
-    data_version: str
-    gates_sha256: str
+    signed: Signed
     report: GateReport
     moved: tuple[str, ...]
 
 
-def read_candidate(storage: StorageResource, study: str, generator: str) -> Candidate | None:
+def read_candidate(storage: StorageResource, study: StudyFile, generator: str) -> Candidate | None:
     """Read a generator's candidate; None if none was made."""
-    asset, warehouse = f"{generator}/release_candidate", storage.warehouse(study)
+    asset, warehouse = f"{generator}/release_candidate", storage.warehouse(study.name)
     try:
         version = warehouse.table_version(asset).data_version
     except TableNotFound:
         return None
-    gates = (storage.models().open(warehouse.model(asset)) / GATE_FILE).read_bytes()
+    files = warehouse.model(asset)
+    gates = (storage.models().open(files) / GATE_FILE).read_bytes()
+    keyed = KeyedHash(storage.path).of("candidate files", files.sha256)
     return Candidate(
         asset=asset,
-        data_version=version,
-        gates_sha256=hashlib.sha256(gates).hexdigest(),
+        signed=Signed.of(version, gates, public_settings(study, generator), keyed),
         report=GATE_REPORT.validate_json(gates),
         moved=tuple(warehouse.moved_upstream(asset)),
     )
 
 
-def read_approval(warehouse: Warehouse, generator: str) -> Approval | None:
+def read_approval(storage: StorageResource, study: str, generator: str) -> Approval | None:
     """Read the latest decision on a generator's candidate; None if there is none.
 
     Raises
@@ -61,18 +59,14 @@ def read_approval(warehouse: Warehouse, generator: str) -> Approval | None:
     CorruptDocument
         If its file is not what was logged.
     """
-    try:
-        document = warehouse.read_document(f"{generator}/approval", suffix=SUFFIX)
-    except DocumentNotFound:
-        return None
-    return Approval.model_validate_json(document)
+    history = storage.decisions(study).history(f"{generator}/approval")
+    return Approval.model_validate_json(history[-1].read()) if history else None
 
 
 def record_approval(storage: StorageResource, study: StudyFile, approval: Approval) -> None:
-    """Keep a decision and log it, with the candidate as what it was made from."""
-    asset = f"{approval.generator}/release_candidate"
-    signed = {asset: approval.data_version, f"{asset} ({GATE_FILE})": approval.gates_sha256}
-    made = provenance(study, "hybrid approve", signed, seconds=0.0)
+    """Keep a decision beside the earlier ones and log it, with what was signed as upstream."""
+    asset, signed = f"{approval.generator}/release_candidate", approval.signed
+    upstream = {asset: signed.data_version, f"{asset} ({GATE_FILE})": signed.gates_sha256}
+    made = provenance(study, "hybrid approve", upstream, seconds=0.0)
     document = approval.model_dump_json(indent=1).encode()
-    warehouse = storage.warehouse(study.name)
-    warehouse.record_document(f"{approval.generator}/approval", document, made, suffix=SUFFIX)
+    storage.decisions(study.name).record(f"{approval.generator}/approval", document, made)

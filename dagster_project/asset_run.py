@@ -248,7 +248,7 @@ class AssetRun:
     def record_decision(self, name: str, decision: BaseModel) -> None:
         """Log a person's decision about the asset, as an entry of its own."""
         document = decision.model_dump_json().encode()
-        self._warehouse.record_document(name, document, self.origin(), suffix=".json")
+        self.storage.decisions(self.study.name).record(name, document, self.origin())
 
     def _labelled(self, drawn: bytes | None) -> bytes | None:
         label = self.study.label

@@ -7,7 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from warehouse import AuditTrail, CheckRecord, LogEntry, TableNotFound, Trace, latest_entry, trace
+from warehouse import (
+    AuditTrail,
+    CheckRecord,
+    Decision,
+    DecisionStore,
+    LogEntry,
+    TableNotFound,
+    Trace,
+    latest_entry,
+    trace,
+)
 
 BUNDLE = "release_bundle"
 GENERATOR_MODEL = "fitted_generator"
@@ -26,15 +36,15 @@ class AuditAnswer:
         The last result of each check of each version in the trace.
     tables : frozenset of str
         Assets that are tables: a model entry of theirs is the files beside the table.
-    decisions : tuple of LogEntry
-        Approvals of the release candidates in the trace, and overrides of their gates.
+    decisions : tuple of Decision
+        Approvals and refusals of the release candidates in the trace, and overrides of their gates.
     """
 
     study: str
     made: Trace
     checks: tuple[CheckRecord, ...]
     tables: frozenset[str]
-    decisions: tuple[LogEntry, ...]
+    decisions: tuple[Decision, ...]
 
     @property
     def seeds(self) -> tuple[LogEntry, ...]:
@@ -69,7 +79,7 @@ class AuditAnswer:
             "random_seeds": self.distinct("random_seed"),
             "generator_models": [_version(entry) for entry in self.generator_models],
             "checks": [asdict(check) for check in self.checks],
-            "decisions": [asdict(entry) for entry in self.decisions],
+            "decisions": [_decided(decision) for decision in self.decisions],
             "entries": [asdict(entry) for entry in self.made.entries],
         }
         return json.dumps(document, default=datetime.isoformat, indent=1)
@@ -82,6 +92,11 @@ def _version(entry: LogEntry) -> dict[str, object]:
         "n_rows": entry.n_rows,
         "recorded_at": entry.recorded_at,
     }
+
+
+def _decided(decision: Decision) -> dict[str, object]:
+    stated = json.loads(decision.read()) if decision.is_intact else None
+    return {**asdict(decision.entry), "decision": stated}
 
 
 def audit_asset(trail: AuditTrail, asset: str) -> AuditAnswer:
@@ -141,7 +156,8 @@ def _answer(trail: AuditTrail, entries: tuple[LogEntry, ...], target: LogEntry) 
         if (check.asset, check.checked_version) in versions
     }
     tables = frozenset(entry.asset for entry in entries if entry.kind == "table")
-    decisions = tuple(_decisions(entries, made))
+    store = DecisionStore(trail.home, trail.study)
+    decisions = tuple(store.of(entry) for entry in _decisions(entries, made))
     return AuditAnswer(trail.study, made, tuple(latest.values()), tables, decisions)
 
 

@@ -14,9 +14,9 @@ from dagster_project.audit_answer import (
     studies_with_log,
 )
 from dagster_project.audit_display import print_answer, print_check, print_uses
-from dagster_project.refusals import DONE, FAILED, console, refusals, refuse
+from dagster_project.refusals import DONE, FAILED, console, refusals, refuse, say
 from dagster_project.resources import hybrid_home
-from dagster_project.subjects import asked_columns, uses_of
+from dagster_project.subjects import asked_columns, untold, uses_of
 from warehouse import AuditTrail, KeyedHash, check_audit
 
 
@@ -47,8 +47,7 @@ def audit(
         if check:
             raise typer.Exit(_checked(study))
         if subject:
-            _print_uses(trail)
-            return
+            raise typer.Exit(_print_uses(trail))
         answer = _answer(trail, asset, generator, release)
         if as_json:
             sys.stdout.write(f"{answer.as_json()}\n")
@@ -84,12 +83,17 @@ def _answer(trail: AuditTrail, asset: str, generator: str, release: int) -> Audi
     )
 
 
-def _print_uses(trail: AuditTrail) -> None:
-    splits = trail.subject_splits()
+def _print_uses(trail: AuditTrail) -> int:
+    splits, keyed = trail.subject_splits(), KeyedHash(hybrid_home())
+    if not splits:
+        refuse(f"study {trail.study!r}: no version of the seed has left digests of its people yet")
+    cannot_tell = untold(splits, keyed)
     columns = asked_columns(splits)
     values = dict(zip(columns, _typed(columns), strict=True))
-    keyed = KeyedHash(hybrid_home())
     print_uses(console, uses_of(trail, keyed, values), trail.entries())
+    for gap in cannot_tell:
+        say(f"cannot be told of {gap}")
+    return FAILED if cannot_tell else DONE
 
 
 def _typed(columns: Sequence[str]) -> list[str]:

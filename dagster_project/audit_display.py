@@ -1,5 +1,6 @@
 """Answers of the audit log in the terminal."""
 
+import json
 from collections.abc import Sequence
 
 from rich import box
@@ -11,7 +12,7 @@ from rich.tree import Tree
 from dagster_project.audit_answer import BUNDLE, AuditAnswer, release_number
 from dagster_project.code_version import science_version
 from dagster_project.subjects import SubjectUse
-from warehouse import AuditCheck, KeyedHash, LogEntry
+from warehouse import AuditCheck, Decision, KeyedHash, KeyNotFound, LogEntry
 
 INSIDE = "Plain hashes of people's tables stay inside: outside, tell the keyed one."
 MEANING = {
@@ -40,7 +41,7 @@ def _facts(answer: AuditAnswer, keyed: KeyedHash) -> list[tuple[str, str]]:
     facts = [("made", made), ("data version", target.data_version)]
     for seed in answer.seeds:
         facts.append(("seed version", f"{seed.data_version}  ({seed.n_rows:,} rows)"))
-        facts.append(("  keyed", keyed.of("data version", seed.data_version)))
+        facts.append(("  keyed", _keyed(keyed, seed)))
     own = science_version()
     facts += [
         ("code version", f"{code}  ({'this code' if code == own else 'not this code'})")
@@ -51,11 +52,26 @@ def _facts(answer: AuditAnswer, keyed: KeyedHash) -> list[tuple[str, str]]:
     facts += [
         ("generator model", f"{m.data_version}  ({m.asset})") for m in answer.generator_models
     ]
-    facts += [
-        ("decision", f"{each.asset}, {each.recorded_at:%Y-%m-%d %H:%M} by {each.user_name}")
-        for each in answer.decisions
-    ]
+    facts += [("decision", _decision(each)) for each in answer.decisions]
     return facts
+
+
+def _keyed(keyed: KeyedHash, seed: LogEntry) -> str:
+    try:
+        return keyed.of("data version", seed.data_version)
+    except KeyNotFound:
+        return "the key is missing: restore keys/audit.key from a backup"
+
+
+def _decision(decision: Decision) -> str:
+    """Say who decided what and why, as it was written down."""
+    entry = decision.entry
+    where = f"{entry.asset}, {entry.recorded_at:%Y-%m-%d %H:%M}, logged for {entry.user_name}"
+    if not decision.is_intact:
+        return f"{where}: its file is altered or missing"
+    stated = json.loads(decision.read())
+    words = ("decision", "reviewer", "person", "expires_on", "reason")
+    return f"{where}: {'; '.join(str(stated[word]) for word in words if stated.get(word))}"
 
 
 def _check_table(answer: AuditAnswer) -> Table:

@@ -15,6 +15,7 @@ from dagster_project.release_permission import NOBODY, approval_command, candida
 from dagster_project.resources import StorageResource
 from dagster_project.run_display import RunDisplay
 from dagster_project.study_commands import StudyName
+from dagster_project.study_file import StudyFile
 from dagster_project.study_folders import find_study
 from dagster_project.study_run import run_study
 from dagster_project.verification import verified
@@ -37,21 +38,21 @@ def release(study: StudyName, generator: GeneratorOption) -> None:
             known = ", ".join(stated.generators)
             refuse(f"study {study!r}: unknown generator {generator!r}; known: {known}")
         prepare_instance()
-        _run(study, candidate_of(generator), generator)
-        if objection := _objection(study, generator):
+        _run(stated, candidate_of(generator), generator)
+        if objection := _objection(stated, generator):
             say(f"{study}, {generator}: {objection}. A reviewer decides with:")
             console.print(f"  {approval_command(study, generator)}", markup=False, soft_wrap=True)
             raise typer.Exit(NOT_APPROVED)
-        _run(study, f"{generator}/release_bundle", generator)
+        _run(stated, f"{generator}/release_bundle", generator)
         made = StorageResource().releases(study).releases(generator)[-1]
     console.print(
         f"released: {made.folder}\nverify it with: hybrid verify {made.folder}", markup=False
     )
 
 
-def _run(study: str, asset: str, generator: str) -> None:
+def _run(study: StudyFile, asset: str, generator: str) -> None:
     with RunDisplay(console) as display:
-        finished = run_study(study, "release", display, assets=[asset])
+        finished = run_study(study.name, "release", display, assets=[asset])
     for check in finished.failed_checks:
         console.print(f"check not passed  {check}", style="yellow", markup=False)
     if finished.failed_checks:
@@ -61,14 +62,14 @@ def _run(study: str, asset: str, generator: str) -> None:
         raise typer.Exit(FAILED)
 
 
-def _objection(study: str, generator: str) -> str:
+def _objection(study: StudyFile, generator: str) -> str:
     """Say what a reviewer still has to decide; empty if nothing."""
     storage = StorageResource()
-    approval = read_approval(storage.warehouse(study), generator)
+    approval = read_approval(storage, study.name, generator)
     candidate = read_candidate(storage, study, generator)
     if candidate is None or approval is None:
         return NOBODY
-    return approval.objection(candidate.data_version, candidate.gates_sha256, today())
+    return approval.objection(candidate.signed, today())
 
 
 def verify(

@@ -55,6 +55,7 @@ def approve(
         stated, _ = find_study(study)
         candidate = _candidate(stated, generator)
         _print_candidate(candidate)
+        _print_decisions(StorageResource(), stated, candidate)
         approval = Approval(
             study=study,
             generator=generator,
@@ -63,8 +64,7 @@ def approve(
             reason=reason,
             decided_on=today(),
             expires_on=_last_day(expires),
-            data_version=candidate.data_version,
-            gates_sha256=candidate.gates_sha256,
+            signed=candidate.signed,
         )
         approval.require_signable(candidate.report)
         if sys.stdin.isatty():
@@ -88,7 +88,7 @@ def _candidate(study: StudyFile, generator: str) -> Candidate:
         known = ", ".join(study.generators)
         raise StudyError(f"study {study.name!r}: unknown generator {generator!r}; known: {known}")
     storage = StorageResource()
-    candidate = read_candidate(storage, study.name, generator)
+    candidate = read_candidate(storage, study, generator)
     if candidate is None:
         raise ReleaseError(
             f"study {study.name!r}: no release candidate of {generator!r} yet; make it: "
@@ -103,7 +103,8 @@ def _candidate(study: StudyFile, generator: str) -> Candidate:
     require_same_settings(study, trace(entries, latest_entry(entries, candidate.asset)))
     require_judged_rows(study, storage.warehouse(study.name), generator)
     require_same_gates(study, candidate.report)
-    require_same_budget(storage.warehouse(study.name), candidate.report, candidate.data_version)
+    version = candidate.signed.data_version
+    require_same_budget(storage.warehouse(study.name), candidate.report, version)
     return candidate
 
 
@@ -128,7 +129,19 @@ def _print_candidate(candidate: Candidate) -> None:
         f"effect           {facts.psi_exact:.6g} by construction; seed's TMLE "
         f"{facts.seed_estimate:.6g} (SE {facts.seed_standard_error:.3g})",
         f"privacy verdict  {facts.privacy_verdict} under policy {facts.privacy_policy}",
-        f"table            {candidate.data_version}",
-        f"gates.json       {candidate.gates_sha256}",
+        f"table            {candidate.signed.data_version}",
+        f"gates.json       {candidate.signed.gates_sha256}",
+        f"words, settings  {candidate.signed.settings_sha256}",
     ):
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_decisions(storage: StorageResource, study: StudyFile, candidate: Candidate) -> None:
+    """Print what was decided before, on these bytes and on others."""
+    for decided in storage.decisions(study.name).history(f"{candidate.report.generator}/approval"):
+        words = "its file is altered or missing: see hybrid audit --check"
+        if decided.is_intact:
+            approval = Approval.model_validate_json(decided.read())
+            other = approval.signed.differs_in(candidate.signed)
+            words = f"{approval.words} ({f'other {other}' if other else 'these bytes'})"
+        console.print(f"  decided before   {words}", highlight=False, markup=False, soft_wrap=True)

@@ -1,9 +1,8 @@
 """Whether a release candidate may leave: label, gates, present inputs, a reviewer's approval."""
 
-import hashlib
 from datetime import date, datetime
 
-from dagster_project.approvals import read_approval
+from dagster_project.approvals import read_approval, read_candidate
 from dagster_project.asset_run import AssetRun
 from dagster_project.code_version import science_version
 from dagster_project.gate_results import GATE_FILE
@@ -155,15 +154,16 @@ def require_approval(run: AssetRun) -> Approval:
     Raises
     ------
     ReleaseError
-        If there is none, or it is a refusal, has expired, or is of other bytes.
+        If there is none, or it is a refusal, has expired, is of other bytes, or its reviewer
+        overrides a gate.
     """
-    candidate = candidate_of(run.generator)
-    approval = read_approval(run.warehouse, run.generator)
+    approval = read_approval(run.storage, run.study.name, run.generator)
+    candidate = read_candidate(run.storage, run.study, run.generator)
     objection = NOBODY
-    if approval is not None:
-        gates = hashlib.sha256(run.files(candidate)[GATE_FILE]).hexdigest()
-        objection = approval.objection(run.version(candidate), gates, today())
+    if approval is not None and candidate is not None:
+        objection = approval.objection(candidate.signed, today())
         if not objection:
+            approval.require_signable(candidate.report)
             return approval
     raise ReleaseError(
         f"study {run.study.name!r}, {run.generator}: {objection}. A reviewer decides with: "

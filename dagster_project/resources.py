@@ -9,7 +9,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from warehouse import AuditTrail, ModelStore, ReleaseStore, Warehouse
+from warehouse import AuditTrail, DecisionStore, ModelStore, ReleaseStore, Warehouse
 
 HOME_VARIABLE = "HYBRID_HOME"
 DEVICE_VARIABLE, PRECISION_VARIABLE = "HYBRID_DEVICE", "HYBRID_PRECISION"
@@ -64,6 +64,10 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def releases(self, study: str) -> ReleaseStore:
         """Give the study's releases."""
         return ReleaseStore(self.path, study)
+
+    def decisions(self, study: str) -> DecisionStore:
+        """Give what people decided about the study's releases."""
+        return DecisionStore(self.path, study)
 
     def models(self) -> ModelStore:
         """Give the fitted models of all studies."""

@@ -5,8 +5,10 @@ apart: the study's identifiers, or the whole row where it names none.
 """
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pandas as pd
 
@@ -43,15 +45,17 @@ class SubjectUse:
 def identified_by(study: StudyFile, schema: TableSchema, seed: pd.DataFrame) -> IdentifiedBy:
     """Say which columns tell a person: the identifiers, or all columns of a study without any."""
     names = study.identifiers or schema.names
-    return tuple(
-        (name, "number" if pd.api.types.is_numeric_dtype(seed[name]) else "text") for name in names
-    )
+    return tuple((name, _kind(seed[name])) for name in names)
+
+
+def _kind(values: pd.Series) -> str:
+    if pd.api.types.is_numeric_dtype(values):
+        return "number"
+    return "date" if pd.api.types.is_datetime64_any_dtype(values) else "text"
 
 
 def row_digests(rows: pd.DataFrame, columns: IdentifiedBy, keyed: KeyedHash) -> tuple[str, ...]:
-    """Hash each row's identifying values; none if `rows` lacks one of the columns."""
-    if any(name not in rows.columns for name, _ in columns):
-        return ()
+    """Hash each row's identifying values."""
     told = [[canonical_value(value, kind) for value in rows[name]] for name, kind in columns]
     return tuple(keyed.of_all(PURPOSE, [json.dumps(key) for key in zip(*told, strict=True)]))
 
@@ -63,13 +67,27 @@ def canonical_value(value: object, kind: str) -> str | None:
     --------
     >>> canonical_value(7.0, "number"), canonical_value("7", "number"), canonical_value("", "text")
     ('7', '7', None)
+    >>> canonical_value(pd.Timestamp("1960-02-01"), "date"), canonical_value("1960-02-01", "date")
+    ('1960-02-01', '1960-02-01')
     """
     if pd.isna(value):  # type: ignore[call-overload]
         return None
-    text = str(value).strip()
+    text = unicodedata.normalize("NFC", str(value)).strip()
     if not text:
         return None
-    return _number_text(value, text) if kind == "number" else text
+    write = {"number": _number_text, "date": _date_text}.get(kind, lambda _, text: text)
+    return write(value, text)
+
+
+def _date_text(value: object, text: str) -> str:
+    """Write a day without its midnight, and a time that has a zone in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat().removesuffix("T00:00:00")
 
 
 def _number_text(value: object, text: str) -> str:
@@ -92,14 +110,37 @@ def split_of(
     seed_version: str,
     splits_version: str,
 ) -> SubjectSplit:
-    """Give what is kept of a split: digests of its ``train`` and ``holdout`` rows."""
-    digests = {part: row_digests(rows, columns, keyed) for part, rows in parts.items()}
-    return SubjectSplit(seed_version, splits_version, columns, digests)
+    """Give what is kept of a split: digests of its ``train`` and ``holdout`` rows.
+
+    A holdout of its own may lack the identifiers: nothing is kept of it then.
+    """
+    names = {name for name, _ in columns}
+    digests = {
+        part: row_digests(rows, columns, keyed)
+        for part, rows in parts.items()
+        if names <= set(rows.columns)
+    }
+    return SubjectSplit(seed_version, splits_version, columns, digests, keyed.key_name)
 
 
 def asked_columns(splits: Sequence[SubjectSplit]) -> list[str]:
     """Name the columns whose values are needed to look a person up in all versions."""
     return list(dict.fromkeys(name for split in splits for name, _ in split.identified_by))
+
+
+def untold(splits: Sequence[SubjectSplit], keyed: KeyedHash) -> list[str]:
+    """Say of which versions nobody can tell whether they hold a person, and why."""
+    readable = {"", keyed.key_name}
+    told = {split.splits_version for split in splits if split.key_name in readable}
+    said = []
+    for split in splits:
+        version = f"seed version {split.seed_version[:12]}"
+        if split.splits_version not in told:
+            said.append(f"{version}: its people were hashed with another key than keys/audit.key")
+        elif split.key_name in readable and "holdout" not in split.digests:
+            names = ", ".join(name for name, _ in split.identified_by)
+            said.append(f"the holdout of {version}: it came without {names}")
+    return said
 
 
 def uses_of(trail: AuditTrail, keyed: KeyedHash, values: Mapping[str, str]) -> list[SubjectUse]:

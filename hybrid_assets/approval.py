@@ -2,14 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
+from collections.abc import Mapping
 from datetime import date
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from hybrid_assets.errors import ReleaseError
 from hybrid_assets.gates import GateReport
 from hybrid_assets.gates.settings import Stated
+from hybrid_assets.release.public_settings import settings_yaml
+
+
+class Signed(BaseModel):
+    """Everything that a reviewer signs: another byte of it needs another decision.
+
+    Parameters
+    ----------
+    data_version : str
+        Of the table.
+    gates_sha256 : str
+        Of its ``gates.json``: evidence, thresholds and overrides.
+    settings_sha256 : str
+        Of ``config.resolved.yaml``: what the card says in the words of the study file.
+    files : str
+        Keyed hash of all files beside the table, confidential ones among them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_version: str
+    gates_sha256: str
+    settings_sha256: str
+    files: str
+
+    @classmethod
+    def of(cls, data_version: str, gates: bytes, settings: Mapping[str, Any], files: str) -> Self:
+        """Hash a candidate's ``gates.json`` and its public settings."""
+        return cls(
+            data_version=data_version,
+            gates_sha256=hashlib.sha256(gates).hexdigest(),
+            settings_sha256=hashlib.sha256(settings_yaml(settings)).hexdigest(),
+            files=files,
+        )
+
+    def differs_in(self, other: Signed) -> str:
+        """Say what is not the same; empty if all is."""
+        words = {
+            "data_version": "rows",
+            "gates_sha256": "gates",
+            "settings_sha256": "settings or words of the card",
+            "files": "evidence",
+        }
+        changed = [
+            word for name, word in words.items() if getattr(self, name) != getattr(other, name)
+        ]
+        return ", other ".join(changed)
 
 
 class Approval(BaseModel):
@@ -26,10 +76,8 @@ class Approval(BaseModel):
         By the reviewer's own calendar, as are the days it is compared with: not valid before.
     expires_on : date, optional
         Last day it holds; without, it holds for these bytes for good.
-    data_version : str
-        Of the table that the reviewer saw.
-    gates_sha256 : str
-        Of its ``gates.json``: evidence, policy and overrides are signed with the rows.
+    signed : Signed
+        What the reviewer saw.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,8 +89,7 @@ class Approval(BaseModel):
     reason: Stated
     decided_on: date
     expires_on: date | None = None
-    data_version: str
-    gates_sha256: str
+    signed: Signed
 
     @model_validator(mode="after")
     def _expires_later(self) -> Self:
@@ -65,22 +112,38 @@ class Approval(BaseModel):
         Raises
         ------
         ReleaseError
-            If a gate is shut and nobody overrides it.
+            If a gate is shut and nobody overrides it, or the reviewer does.
         """
-        if self.decision == "approve" and not report.is_passed:
+        if self.decision == "refuse":
+            return
+        place = f"study {self.study!r}, generator {self.generator!r}"
+        if not report.is_passed:
             raise ReleaseError(
-                f"study {self.study!r}, generator {self.generator!r}: expected every gate to be "
-                f"open before an approval; {report.refusal} (--refuse records a refusal)"
+                f"{place}: expected every gate to be open before an approval; {report.refusal} "
+                "(--refuse records a refusal)"
+            )
+        if own := self.own_overrides(report):
+            raise ReleaseError(
+                f"{place}: expected a reviewer other than who overrides a gate; {self.reviewer} "
+                f"overrides {own}: somebody else has to sign"
             )
 
-    def is_valid_for(self, data_version: str, gates_sha256: str, today: date) -> bool:
-        """Whether it lets these bytes leave today."""
-        return not self.objection(data_version, gates_sha256, today)
+    def own_overrides(self, report: GateReport) -> str:
+        """Name the gates that the reviewer opened; names are the same in any case and spacing."""
+        return ", ".join(
+            override.gate
+            for override in report.overrides
+            if _as_person(override.person) == _as_person(self.reviewer)
+        )
 
-    def objection(self, data_version: str, gates_sha256: str, today: date) -> str:
+    def is_valid_for(self, present: Signed, today: date) -> bool:
+        """Whether it lets these bytes leave today."""
+        return not self.objection(present, today)
+
+    def objection(self, present: Signed, today: date) -> str:
         """Say why it does not let these bytes leave today; empty if it does."""
-        if (self.data_version, self.gates_sha256) != (data_version, gates_sha256):
-            return f"{self.reviewer} decided on other rows, or on other evidence; decide again"
+        if other := self.signed.differs_in(present):
+            return f"{self.reviewer} decided on other {other}; decide again"
         if self.decision == "refuse":
             return f"refused by {self.reviewer}: {self.reason}"
         if self.decided_on > today:
@@ -88,3 +151,7 @@ class Approval(BaseModel):
         if self.expires_on is not None and today > self.expires_on:
             return f"the approval by {self.reviewer} expired on {self.expires_on}; decide again"
         return ""
+
+
+def _as_person(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

@@ -5,14 +5,15 @@ from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
 from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
 from warehouse.data_version import data_version
+from warehouse.decisions import Decision, DecisionStore
 from warehouse.errors import (
     CorruptAuditLog,
     CorruptDocument,
     CorruptModel,
     CorruptRelease,
     CorruptTable,
-    DocumentNotFound,
     InvalidName,
+    KeyNotFound,
     ModelNotFound,
     ReleaseNotFound,
     StorageUnavailable,
@@ -39,8 +40,10 @@ __all__ = [
     "CorruptModel",
     "CorruptRelease",
     "CorruptTable",
-    "DocumentNotFound",
+    "Decision",
+    "DecisionStore",
     "InvalidName",
+    "KeyNotFound",
     "KeyedHash",
     "LogEntry",
     "ModelNotFound",

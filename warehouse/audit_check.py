@@ -11,6 +11,7 @@ import duckdb
 from warehouse import audit_log, catalog
 from warehouse.checksums import CHECKSUMS, altered, read_folder
 from warehouse.connection import BoundedWait, read_connection
+from warehouse.decisions import Decision, DecisionStore
 from warehouse.errors import (
     CorruptAuditLog,
     CorruptModel,
@@ -69,17 +70,22 @@ def check_audit(home: Path, study: str, *, wait_seconds: float = 120.0) -> Audit
         models = catalog.current_models(connection)
         faults = [*_chain_faults(connection), *broken_seals(connection)]
     warehouse = Warehouse(home, study, wait_seconds=wait_seconds)
-    documents = {e.asset: e for e in entries if e.kind == "document" and _is_file(e.asset)}
+    documents = [e for e in entries if e.kind == "document" and _is_file(e.asset)]
+    kept = DecisionStore(home, study)
+    decisions = [kept.of(e) for e in documents if kept.of(e).file.parent.is_dir()]
+    decided = {decision.entry.asset for decision in decisions}
+    pages = {e.asset: e for e in documents if e.asset not in decided}
     releases = sorted((Path(home) / "releases" / study).glob("*/[0-9]*"))
     faults += _table_faults(warehouse)
     faults += _model_faults(Path(home), entries, models)
-    faults += _document_faults(Path(home) / "reports" / study, documents)
+    faults += _page_faults(Path(home) / "reports" / study, pages)
+    faults += _decision_faults(decisions)
     faults += _release_faults(releases, entries)
     return AuditCheck(
         n_entries=len(entries),
         n_tables=len(warehouse.table_names()),
         n_models=len(models),
-        n_documents=len(documents),
+        n_documents=len(pages) + len(decisions),
         n_releases=len(releases),
         faults=tuple(faults),
     )
@@ -117,13 +123,22 @@ def _is_file(asset: str) -> bool:
     return not asset.endswith((*SEALED_ASSETS.values(), BUNDLE))
 
 
-def _document_faults(folder: Path, documents: dict[str, LogEntry]) -> Iterator[str]:
-    for asset, entry in documents.items():
+def _page_faults(folder: Path, pages: dict[str, LogEntry]) -> Iterator[str]:
+    for asset, entry in pages.items():
         files = [*folder.glob(f"{table_name(asset)}.*")]
         if not files:
             yield f"audit log entry {entry.sequence}: the document {asset} is missing"
-        elif entry.data_version not in {_sha256(file) for file in files}:
+        elif {entry.data_version} != {_sha256(file) for file in files}:
             yield f"audit log entry {entry.sequence}: the document {asset} was altered"
+
+
+def _decision_faults(decisions: Sequence[Decision]) -> Iterator[str]:
+    for decision in decisions:
+        if not decision.is_intact:
+            yield (
+                f"audit log entry {decision.entry.sequence}: the decision {decision.entry.asset} "
+                "is missing or was altered"
+            )
 
 
 def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from warehouse.provenance import Provenance
 from warehouse.sealed_records import CHECKS, SUBJECTS, append_sealed, sealed_rows
 
 Severity = Literal["blocking", "error", "warning"]
+KEY = "key"  # of a row that names the key instead of a person
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,20 @@ class SubjectSplit:
     Attributes
     ----------
     seed_version, splits_version : str
-    identified_by : tuple of (str, {"number", "text"})
+    identified_by : tuple of (str, {"number", "date", "text"})
         Columns whose values tell a person, and how they are written.
     digests : mapping of str to tuple of str
-        ``train`` and ``holdout`` -> keyed hashes of the rows' identifying values.
+        ``train`` and ``holdout`` -> keyed hashes of the rows' identifying values; a part whose
+        rows lack an identifier is not there.
+    key_name : str
+        Of the key they were hashed with; empty if an older version did not write it down.
     """
 
     seed_version: str
     splits_version: str
     identified_by: tuple[tuple[str, str], ...]
     digests: dict[str, tuple[str, ...]]
+    key_name: str = ""
 
 
 class AuditTrail:
@@ -105,6 +110,7 @@ class AuditTrail:
         """Seal whose rows a version of the seed holds, unless that version is the last known."""
         fixed = (split.seed_version, split.splits_version, json.dumps(split.identified_by))
         rows = [(*fixed, part, digest) for part, many in split.digests.items() for digest in many]
+        rows += [(*fixed, KEY, split.key_name)] if split.key_name else []
         with write_transaction(self._database, self._wait()) as connection:
             append_sealed(connection, SUBJECTS, rows, asset="splits", provenance=provenance)
 
@@ -112,18 +118,22 @@ class AuditTrail:
         """Return whose rows each version held, oldest first."""
         with read_connection(self._database, self._wait()) as connection:
             rows = sealed_rows(connection, SUBJECTS)
-        parts: dict[tuple[str, str, str], dict[str, list[str]]] = {}
-        for _, seed, splits, identified_by, part, digest in rows:
-            key = (str(seed), str(splits), str(identified_by))
-            parts.setdefault(key, {}).setdefault(str(part), []).append(str(digest))
+        keys = {row[0]: str(row[-1]) for row in rows if row[-2] == KEY}
+        parts: dict[tuple[str, str, str, str], dict[str, list[str]]] = {}
+        for sequence, seed, splits, identified_by, part, digest in rows:
+            version = (str(seed), str(splits), str(identified_by), keys.get(sequence, ""))
+            found = parts.setdefault(version, {})
+            if part != KEY:
+                found.setdefault(str(part), []).append(str(digest))
         return tuple(
             SubjectSplit(
                 seed_version=seed,
                 splits_version=splits,
                 identified_by=tuple((name, kind) for name, kind in json.loads(identified_by)),
                 digests={part: tuple(many) for part, many in found.items()},
+                key_name=key_name,
             )
-            for (seed, splits, identified_by), found in parts.items()
+            for (seed, splits, identified_by, key_name), found in parts.items()
         )
 
     def _wait(self) -> BoundedWait:

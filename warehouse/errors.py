@@ -14,10 +14,10 @@ logs and in the event database of the orchestrator.
     ├── UnstorableModel      a model folder with files that are not allowed
     ├── TableNotFound
     ├── ModelNotFound
-    ├── DocumentNotFound
     ├── ReleaseNotFound
+    ├── KeyNotFound
     ├── CorruptTable         stored rows are not those that the audit log describes
-    ├── CorruptDocument      a document is not the one that was logged
+    ├── CorruptDocument      a decision is not the one that was logged
     ├── CorruptModel         model files are not those that were saved
     ├── CorruptRelease       files of a release are not those that were released
     └── CorruptAuditLog      the audit log was altered
@@ -60,12 +60,12 @@ class ModelNotFound(WarehouseError):
     """The model was never saved, or not in this home."""
 
 
-class DocumentNotFound(WarehouseError):
-    """The document was never recorded, or not in this home."""
-
-
 class ReleaseNotFound(WarehouseError):
     """The release was never made, or not in this home."""
+
+
+class KeyNotFound(WarehouseError):
+    """The home has lost the key of its keyed hashes, or never had one."""
 
 
 class CorruptTable(WarehouseError):
@@ -73,7 +73,7 @@ class CorruptTable(WarehouseError):
 
 
 class CorruptDocument(WarehouseError):
-    """A document's file differs from the one that was logged."""
+    """A decision's file differs from the one that was logged."""
 
 
 class CorruptModel(WarehouseError):

@@ -11,7 +11,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from warehouse.errors import StorageUnavailable
+from warehouse.errors import KeyNotFound, StorageUnavailable
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 KEY_FILE = Path("keys") / "audit.key"
@@ -25,12 +25,20 @@ class KeyedHash:
     Parameters
     ----------
     home : pathlib.Path
-        Folder of the project's state. The key is made when it is first asked for; without it,
-        nobody can tell again which table or person a keyed hash stood for.
+        Folder of the project's state.
+    make : bool
+        Whether a home without a key is given one: by who writes the first hashes, never by who
+        reads. Without its key, nobody can tell which table or person a keyed hash stood for.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, make: bool = False) -> None:
         self._file = Path(home) / KEY_FILE
+        self._may_make = make
+
+    @property
+    def key_name(self) -> str:
+        """Tells whether two hashes are under the same key, and nothing else; raises as `of`."""
+        return self.of("key", "name")
 
     def of(self, purpose: str, text: str) -> str:
         """Return ``"hmac-sha256:"`` and 64 hexadecimal digits.
@@ -44,6 +52,8 @@ class KeyedHash:
 
         Raises
         ------
+        KeyNotFound
+            If the home has no key and none may be made.
         StorageUnavailable
             If the key cannot be made or is damaged.
         """
@@ -63,6 +73,11 @@ class KeyedHash:
     def _key(self) -> bytes:
         try:
             if not self._file.exists():
+                if not self._may_make:
+                    raise KeyNotFound(
+                        f"{self._file}: the key is missing, so that nobody can tell which person "
+                        "or table a keyed hash stands for; restore it from a backup"
+                    )
                 self._make_key()
             key = self._file.read_bytes()
         except OSError as error:

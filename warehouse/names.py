@@ -8,7 +8,6 @@ _STUDY = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # No double and no trailing underscore in a part, so that "/" <-> "__" is one to one.
 _ASSET_PART = r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*"
 _ASSET = re.compile(rf"{_ASSET_PART}(?:/{_ASSET_PART})*")
-_SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 _LONGEST_ASSET = 120
 
 
@@ -43,19 +42,6 @@ def table_name(asset: str) -> str:
             f"underscores, parts separated by '/', at most {_LONGEST_ASSET} characters"
         )
     return asset.replace("/", "__")
-
-
-def document_name(asset: str, suffix: str) -> str:
-    """Return the file name that holds the document `asset`.
-
-    Raises
-    ------
-    InvalidName
-        If `suffix` is not a dot and one to ten lower-case letters or digits.
-    """
-    if not _SUFFIX.fullmatch(suffix):
-        raise InvalidName(f"suffix {suffix!r} cannot end a file name; use one such as '.html'")
-    return table_name(asset) + suffix
 
 
 def quoted(identifier: str) -> str:

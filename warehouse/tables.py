@@ -14,14 +14,12 @@ from warehouse.audit_log import Materialization
 from warehouse.connection import BoundedWait, read_connection, write_transaction
 from warehouse.data_version import data_version
 from warehouse.errors import (
-    CorruptDocument,
     CorruptTable,
-    DocumentNotFound,
     ModelNotFound,
     UnstorableTable,
 )
 from warehouse.models import ModelVersion
-from warehouse.names import check_study, document_name, table_name
+from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance, TableVersion
 
@@ -111,17 +109,15 @@ class Warehouse:
         with write_transaction(self._database, self._wait()) as connection:
             _set_model(connection, asset, model, provenance)
 
-    def record_document(
-        self, asset: str, content: bytes, provenance: Provenance, *, suffix: str = ".html"
-    ) -> Path:
-        """Write a document under ``home/reports/<study>/`` and log where it came from.
+    def record_document(self, asset: str, content: bytes, provenance: Provenance) -> Path:
+        """Write a page under ``home/reports/<study>/`` and log where it came from.
 
         Returns
         -------
         pathlib.Path
             The file, which holds the old or the new content, whole, at any moment.
         """
-        path = self._home / "reports" / self.study / document_name(asset, suffix)
+        path = self._home / "reports" / self.study / f"{table_name(asset)}.html"
         version = hashlib.sha256(content).hexdigest()
         made = Materialization(asset, "document", version, None, provenance)
         with write_transaction(self._database, self._wait()) as connection:
@@ -129,26 +125,6 @@ class Warehouse:
             replace_file(path, content)
             audit_log.append_entry(connection, made)
         return path
-
-    def read_document(self, asset: str, *, suffix: str = ".html") -> bytes:
-        """Return the current document `asset`, as it was logged.
-
-        Raises
-        ------
-        DocumentNotFound
-            If it was not recorded yet.
-        CorruptDocument
-            If its file is not what was logged.
-        """
-        path = self._home / "reports" / self.study / document_name(asset, suffix)
-        with read_connection(self._database, self._wait()) as connection:
-            version = catalog.logged_version(connection, asset, "document")
-            content = path.read_bytes() if path.is_file() else None
-        if version is None:
-            raise DocumentNotFound(f"study {self.study!r} has no document {asset!r} so far")
-        if content is None or hashlib.sha256(content).hexdigest() != version:
-            raise CorruptDocument(f"{path} is not what was logged; record {asset!r} again")
-        return content
 
     def moved_upstream(self, asset: str) -> list[str]:
         """Name what `asset` was made from, directly or not, that has another version now.

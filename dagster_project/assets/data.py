@@ -157,7 +157,7 @@ def _keep_digests(
 ) -> None:
     """Seal who is in which part before the table is there: no split is without its people."""
     columns = identified_by(run.study, schema, people["train"])
-    keyed, seed_version = KeyedHash(run.storage.path), run.upstream["seed_table"]
+    keyed, seed_version = KeyedHash(run.storage.path, make=True), run.upstream["seed_table"]
     split = split_of(
         columns, people, keyed, seed_version=seed_version, splits_version=splits_version
     )

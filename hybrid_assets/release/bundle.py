@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
@@ -14,6 +13,7 @@ from hybrid_assets.release.card import ReleaseCard
 from hybrid_assets.release.card_page import card_html
 from hybrid_assets.release.croissant import croissant_json
 from hybrid_assets.release.dictionary import decimals_of, dictionary_csv, dictionary_json
+from hybrid_assets.release.public_settings import settings_yaml
 from hybrid_assets.release.table_files import csv_bytes, parquet_bytes
 
 PARQUET, CSV, CARD = "synthetic.parquet", "synthetic.csv", "card.json"
@@ -61,7 +61,7 @@ def told_by(card: ReleaseCard, tables: Mapping[str, bytes]) -> dict[str, bytes]:
         "data_dictionary.json": dictionary_json(card.columns, card.study),
         "data_dictionary.csv": dictionary_csv(card.columns),
         "croissant.json": croissant_json(card, tables),
-        "config.resolved.yaml": _yaml(card.settings),
+        "config.resolved.yaml": settings_yaml(card.settings),
         "approval.json": APPROVAL.dump_json(card.approval, indent=1) + b"\n",
         "release.json": _release_json(card),
     }
@@ -79,10 +79,3 @@ def _release_json(card: ReleaseCard) -> bytes:
         "audit_head": card.audit_head.model_dump(),
     }
     return (json.dumps(document, indent=1) + "\n").encode()
-
-
-def _yaml(settings: dict[str, Any]) -> bytes:
-    import yaml
-
-    text: str = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100)
-    return text.encode()

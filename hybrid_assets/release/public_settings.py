@@ -6,9 +6,11 @@ the random seed (whoever has it can undo the draws behind the rows).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from hybrid_assets.study import Study
+if TYPE_CHECKING:
+    from hybrid_assets.study import Study
 
 PUBLIC = (
     "name",
@@ -48,6 +50,14 @@ def public_settings(study: Study, generator: str) -> dict[str, Any]:
         "generator": {"name": generator, **{key: _told(value) for key, value in own.items()}},
         "gates": thresholds,
     }
+
+
+def settings_yaml(settings: Mapping[str, Any]) -> bytes:
+    """Write ``config.resolved.yaml``."""
+    import yaml
+
+    text: str = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100)
+    return text.encode()
 
 
 def _told(value: Any) -> Any:

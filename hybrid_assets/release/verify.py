@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from pydantic import ValidationError
 
+from hybrid_assets.approval import Signed
 from hybrid_assets.gates import GATE_REPORT
 from hybrid_assets.release.attestation import ENVELOPE, PUBLIC_KEY, signature_faults
 from hybrid_assets.release.bundle import (
@@ -167,11 +167,12 @@ def _approval(
     gates, data_version = files[GATES], version_of(read_parquet(files[PARQUET])[0])
     if data_version != card.origin.candidate:
         yield "the rows are not those that were approved"
-    objection = card.approval.objection(
-        data_version, hashlib.sha256(gates).hexdigest(), card.released_on
-    )
-    if objection:
+    known_inside = card.approval.signed.files
+    present = Signed.of(data_version, gates, card.settings, known_inside)
+    if objection := card.approval.objection(present, card.released_on):
         yield f"the approval does not hold: {objection}"
+    if own := card.approval.own_overrides(card.gates):
+        yield f"the reviewer overrides {own}: two people have to"
     try:
         if GATE_REPORT.validate_json(gates) != card.gates:
             yield f"{GATES} is not what the card says"

@@ -23,7 +23,9 @@ def card_faults(card: ReleaseCard) -> Iterator[str]:
     facts, effect, privacy = card.gates.facts, card.effect, card.privacy
     seed = effect.seed
     agree: dict[str, tuple[str, ...] | tuple[float, ...]] = {
-        "study": (card.study, card.gates.study, card.approval.study),
+        "study": (card.study, card.settings["name"], card.gates.study, card.approval.study),
+        "title": (card.title, card.settings["title"]),
+        "description": (card.description, card.settings["description"]),
         "generator": (card.generator, card.gates.generator, card.approval.generator),
         "assignment": (card.assignment, facts.assignment),
         "rows": (card.n_rows, facts.n_rows, privacy.n_synthetic),

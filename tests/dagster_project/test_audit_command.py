@@ -12,7 +12,15 @@ from typer.testing import CliRunner
 
 from dagster_project.command_line import app
 from dagster_project.subjects import split_of
-from warehouse import AuditTrail, CheckRecord, KeyedHash, ModelStore, Provenance, Warehouse
+from warehouse import (
+    AuditTrail,
+    CheckRecord,
+    DecisionStore,
+    KeyedHash,
+    ModelStore,
+    Provenance,
+    Warehouse,
+)
 from warehouse.audit_log import Materialization, append_entry
 from warehouse.connection import BoundedWait, write_transaction
 
@@ -35,10 +43,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return warehouse.record_table(asset, table, origin(**upstream)).data_version
 
     seed = record("seed_table", rows)
-    parts = {"train": rows, "holdout": rows.iloc[:0]}
+    parts = {"train": rows.iloc[:1], "holdout": rows.iloc[1:]}
     splits = record("splits", rows[["Y"]], seed_table=seed)
     columns = (("patient", "text"),)
-    keyed = KeyedHash(home)
+    keyed = KeyedHash(home, make=True)
     split = split_of(columns, parts, keyed, seed_version=seed, splits_version=splits)
     trail.record_subjects(split, ORIGIN)
     model = ModelStore(home).save(lambda folder: (folder / "g.json").write_text("{}") and None)
@@ -52,11 +60,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for result in results:
         trail.record_checks("cart/hybrid_triplets", [result], ORIGIN)
     candidate = record("cart/release_candidate", rows[["Y"]], **{"cart/hybrid_triplets": hybrid})
-    signed = origin(**{"cart/release_candidate": candidate})
+    signed, decisions = (
+        origin(**{"cart/release_candidate": candidate}),
+        DecisionStore(home, "small"),
+    )
     for asset, run_id in (("override_digits", "run-1"), ("override_copies", "run-0")):
         overridden = dataclasses.replace(ORIGIN, run_id=run_id)
-        warehouse.record_document(f"cart/{asset}", b"{}", overridden, suffix=".json")
-    warehouse.record_document("cart/approval", b"{}", signed, suffix=".json")
+        decisions.record(f"cart/{asset}", b'{"person": "ada", "reason": "few"}', overridden)
+    for word in ("refuse", "approve"):
+        document = {"decision": word, "reviewer": "Grace [x]", "reason": "read"}
+        decisions.record("cart/approval", json.dumps(document).encode(), signed)
     release(home, trail, signed)
     return home
 
@@ -98,6 +111,9 @@ def test_a_release_answers_in_one_step(home: Path) -> None:
     ):
         assert fact in said
     assert "FAILED" not in said  # the check ended well the second time
+    assert "cart/approval, " in said
+    assert ": refuse; Grace [x]; read" in said
+    assert ": approve; Grace [x]; read" in said
     tree = [line for line in said.splitlines() if "(table)" in line or "(model)" in line]
     assert [line.strip("│├└─ ").partition(" ")[0] for line in tree] == [
         "cart/release_candidate",
@@ -137,8 +153,10 @@ def test_the_json_holds_every_upstream_version(home: Path) -> None:
     answer = json.loads(said)
     assert code == 0
     log = {e.asset: e.data_version for e in AuditTrail(home, "small").entries()}
-    decided = ("cart/override_digits", "cart/approval")
+    decided = ("cart/override_digits", "cart/approval", "cart/approval")
     assert [e["asset"] for e in answer["decisions"]] == list(decided)
+    words = [e["decision"].get("decision", "override") for e in answer["decisions"]]
+    assert words == ["override", "refuse", "approve"]
     assert {e["asset"]: e["data_version"] for e in answer["entries"]} == {
         asset: version
         for asset, version in log.items()
@@ -176,6 +194,30 @@ def test_a_person_is_traced_from_standard_input(home: Path) -> None:
     assert "releases: cart/0001" in said
     assert PERSON not in said
     assert "No version of the seed" in hybrid("small", "--subject", typed="nobody\n")[1]
+
+
+def test_a_lost_key_is_said_and_never_made_anew(home: Path) -> None:
+    key = home / "keys" / "audit.key"
+    key.unlink()
+    code, said = hybrid("small", "--subject", typed=f"{PERSON}\n")
+    assert code == 2
+    assert "audit.key: the key is missing, so that nobody can tell which person" in said
+    code, said = hybrid("small", "--generator", "cart")
+    assert code == 0
+    assert "the key is missing: restore keys/audit.key from a backup" in said
+    assert not key.exists()
+    KeyedHash(home, make=True).of("subject", "x")
+    code, said = hybrid("small", "--subject", typed=f"{PERSON}\n")
+    assert code == 1
+    assert "cannot be told of seed version" in said
+    assert "hashed with another key" in said
+
+
+def test_nobody_is_looked_for_before_digests_are_kept(home: Path) -> None:
+    Warehouse(home, "other").record_table("seed_table", pd.DataFrame({"Y": [1]}), ORIGIN)
+    code, said = hybrid("other", "--subject", typed="x\n")
+    assert code == 2
+    assert "no version of the seed has left digests of its people yet" in said
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Home:
         return "; ".join((each.description or "") if each else "error" for each in told)
 
     def approve(self, **changes: object) -> None:
-        candidate = read_candidate(self.storage, "small", "cart")
+        candidate = read_candidate(self.storage, self.study, "cart")
         assert candidate is not None
         stated = {
             "study": "small",
@@ -77,8 +77,7 @@ class Home:
             "decision": "approve",
             "reason": "read it all",
             "decided_on": today(),
-            "data_version": candidate.data_version,
-            "gates_sha256": candidate.gates_sha256,
+            "signed": candidate.signed,
         }
         record_approval(self.storage, self.study, Approval.model_validate(stated | changes))
 
@@ -237,8 +236,12 @@ def test_nothing_leaves_without_an_approval(copied: Home) -> None:
     yesterday = today() - timedelta(days=1)
     copied.approve(decided_on=date(2020, 1, 1), expires_on=yesterday)
     assert "expired on" in copied.make(BUNDLE)
-    copied.approve(data_version="0" * 64)
-    assert "on other rows, or on other evidence" in copied.make(BUNDLE)
+    candidate = read_candidate(copied.storage, copied.study, "cart")
+    assert candidate is not None
+    copied.approve(signed=candidate.signed.model_copy(update={"data_version": "0" * 64}))
+    assert "Grace Hopper decided on other rows; decide again" in copied.make(BUNDLE)
+    copied.approve(reviewer="ADA Lovelace")
+    assert "ADA Lovelace overrides privacy_verdict: somebody else has to" in copied.make(BUNDLE)
     assert copied.releases == []
 
 
@@ -258,6 +261,15 @@ def test_an_approval_is_void_when_anything_before_it_moves(copied: Home) -> None
     said = copied.make(BUNDLE)
     assert "made from earlier versions of cart/" in said
     assert copied.releases == []
+
+
+def test_other_words_on_the_card_void_an_approval(copied: Home) -> None:
+    copied.approve()
+    words = STUDY["release"] | {"intended_use": "Any use whatever."}
+    other = Home(copied.path, StudyFile.model_validate(STUDY | {"release": words}))
+    said = "Grace Hopper decided on other settings or words of the card; decide again"
+    assert said in other.make(BUNDLE)
+    assert copied.make(BUNDLE) == ""
 
 
 def test_a_signed_release(copied: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from dagster_project.approvals import read_approval, read_candidate
+from dagster_project.approvals import Candidate, read_approval, read_candidate
 from dagster_project.command_line import app
 from dagster_project.factory import study_definitions
 from dagster_project.resources import (
@@ -71,9 +71,13 @@ class Project:
         )
 
     def report(self, generator: str) -> GateReport:
-        candidate = read_candidate(self.storage, "small", generator)
-        assert candidate is not None
-        return candidate.report
+        return self.candidate(generator).report
+
+    def candidate(self, generator: str, **changes: object) -> Candidate:
+        study = StudyFile.model_validate(SMALL_STUDY | changes)
+        found = read_candidate(self.storage, study, generator)
+        assert found is not None
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +148,8 @@ def test_an_override_lets_cart_pass_and_is_seen_everywhere(
     entries = project.warehouse.audit_entries()
     logged = entries[entries["asset"] == "cart/override_privacy_verdict"]
     assert (len(logged), logged["kind"].item()) == (1, "document")
-    document = project.warehouse.read_document("cart/override_privacy_verdict", suffix=".json")
-    assert json.loads(document) == OVERRIDE
+    (decision,) = project.storage.decisions("small").history("cart/override_privacy_verdict")
+    assert json.loads(decision.read()) == OVERRIDE
     (event,) = (
         e for e in released.get_asset_materialization_events() if e.asset_key.path[1] == "cart"
     )
@@ -196,9 +200,7 @@ def test_evidence_about_earlier_rows_is_refused(copied: Project) -> None:
     copied.warehouse.record_table("splits", rows.iloc[:-1], PROVENANCE)
     said = refusal(copied.materialize("release", CART, **OVERRIDDEN))
     assert "to be made from the present splits; got earlier versions: run hybrid run small" in said
-    candidate = read_candidate(copied.storage, "small", "cart")
-    assert candidate is not None
-    assert candidate.moved == ("splits",)
+    assert copied.candidate("cart").moved == ("splits",)
 
 
 def test_released_rows_of_the_same_people_share_one_budget(copied: Project) -> None:
@@ -228,19 +230,20 @@ def test_an_approval_is_bound_to_the_bytes_and_survives_the_same_bytes(
     assert "approved by Grace Hopper on" in said
     assert "until 2999-12-31: read it all; logged." in said
 
-    def objection() -> str:
-        candidate = read_candidate(copied.storage, "small", "cart")
-        approval = read_approval(copied.warehouse, "cart")
-        assert candidate is not None
+    def objection(**changes: object) -> str:
+        approval = read_approval(copied.storage, "small", "cart")
         assert approval is not None
-        today = date(2999, 12, 31)
-        return approval.objection(candidate.data_version, candidate.gates_sha256, today)
+        signed = copied.candidate("cart", **OVERRIDDEN | changes).signed
+        return approval.objection(signed, date(2999, 12, 31))
 
     assert objection() == ""
+    for words in ({"title": "Another title"}, {"release": {"intended_use": "Anything."}}):
+        said = "Grace Hopper decided on other settings or words of the card; decide again"
+        assert objection(**words) == said
     copied.materialize("release", CART, **OVERRIDDEN)
     assert objection() == ""
     copied.materialize("release", CART, gates={"overrides": [OVERRIDE | {"person": "Somebody"}]})
-    assert objection() == "Grace Hopper decided on other rows, or on other evidence; decide again"
+    assert objection() == "Grace Hopper decided on other gates, other evidence; decide again"
     entries = copied.warehouse.audit_entries()
     logged = entries[entries["asset"] == "cart/approval"]
     assert json.loads(logged["upstream"].item())["cart/release_candidate"]
@@ -279,11 +282,11 @@ def test_a_refusal_can_be_signed_with_shut_gates_and_an_approval_cannot(
     code, said = hybrid(*asked)
     assert code == 1
     assert "expected every gate to be open before an approval; recipe is shut: generator" in said
-    assert read_approval(copied.warehouse, "bootstrap") is None
+    assert read_approval(copied.storage, "small", "bootstrap") is None
     code, said = hybrid(*asked, "--refuse")
     assert code == 0, said
     assert "refused by Grace Hopper on" in said
-    approval = read_approval(copied.warehouse, "bootstrap")
+    approval = read_approval(copied.storage, "small", "bootstrap")
     assert approval is not None
     assert approval.decision == "refuse"
 
@@ -307,7 +310,39 @@ def test_a_decision_that_means_nothing_is_refused(
     code, said = hybrid("approve", *SIGN, *arguments)
     assert code == expected
     assert message in said
-    assert read_approval(copied.warehouse, "cart") is None
+    assert read_approval(copied.storage, "small", "cart") is None
+
+
+def test_who_overrides_a_gate_does_not_sign_the_release(
+    copied: Project, hybrid: Callable[..., tuple[int, str]]
+) -> None:
+    asked = ("approve", "small", "--generator", "cart", "--reason", "mine")
+    code, said = hybrid(*asked, "--reviewer", "ada  lovelace")
+    assert code == 1
+    assert "ada  lovelace overrides privacy_verdict: somebody else has to sign" in said
+    assert read_approval(copied.storage, "small", "cart") is None
+
+
+def test_every_decision_is_kept_and_shown(
+    copied: Project, hybrid: Callable[..., tuple[int, str]]
+) -> None:
+    asked = ("approve", "small", "--generator", "cart", "--reviewer", "Grace Hopper")
+    for reason, option in (("too early", ["--refuse"]), ("read it all", [])):
+        assert hybrid(*asked, "--reason", reason, *option)[0] == 0
+    code, said = hybrid("audit", "small", "cart/release_candidate")
+    assert code == 0
+    told = " ".join(said.split())
+    assert "refuse; Grace Hopper; too early" in told
+    assert "Ada Lovelace; a test | with <b>marks</b>" in told
+    history = copied.storage.decisions("small").history("cart/approval")
+    assert [json.loads(each.read())["decision"] for each in history] == ["refuse", "approve"]
+    file = copied.folder / "studies" / "small" / "defs.yaml"
+    stated = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(stated | {"attributes": stated["attributes"] | {"title": "T"}}))
+    code, said = hybrid(*asked, "--reason", "again")
+    assert code == 0
+    assert "decided before   refused by Grace Hopper on" in said
+    assert said.count("(other settings or words of the card)") == 2
 
 
 def test_nothing_is_signed_before_there_is_a_candidate(
@@ -322,10 +357,14 @@ def test_an_approval_that_was_edited_is_noticed(
     copied: Project, hybrid: Callable[..., tuple[int, str]]
 ) -> None:
     hybrid("approve", "small", "--generator", "cart", *SIGN, "--refuse")
-    file = copied.folder / "home" / "reports" / "small" / "cart__approval.json"
-    file.write_text(file.read_text().replace("refuse", "approve"))
-    with pytest.raises(CorruptDocument, match="cart__approval.json is not what was logged"):
-        read_approval(copied.warehouse, "cart")
+    (decision,) = copied.storage.decisions("small").history("cart/approval")
+    decision.file.write_text(decision.file.read_text().replace("refuse", "approve"))
+    with pytest.raises(CorruptDocument, match="is not what was logged as cart/approval"):
+        read_approval(copied.storage, "small", "cart")
+    assert (
+        "the decision cart/approval is missing or was altered"
+        in hybrid("audit", "small", "--check")[1]
+    )
 
 
 PROVENANCE = Provenance(

@@ -14,6 +14,7 @@ import pytest
 from warehouse import (
     AuditTrail,
     CheckRecord,
+    DecisionStore,
     ModelStore,
     Provenance,
     SubjectSplit,
@@ -40,7 +41,13 @@ def filled(warehouse: Warehouse, home: Path, origin: Provenance) -> Path:
     warehouse.record_document("study_report", b"<p>", origin)
     for number in ("1", "2"):
         write_release(home, warehouse, origin, number)
+    for content in (b'{"decision": "refuse"}', b'{"decision": "approve"}'):
+        DecisionStore(home, "nhefs").record("gan/approval", content, origin)
     return home
+
+
+def first_decision(home: Path) -> Path:
+    return DecisionStore(home, "nhefs").history("gan/approval")[0].file
 
 
 def write_release(home: Path, warehouse: Warehouse, origin: Provenance, number: str) -> None:
@@ -101,7 +108,7 @@ def test_an_untouched_home_has_no_fault(filled: Path) -> None:
     found = check_audit(filled, "nhefs")
     assert found.faults == ()
     counted = (found.n_entries, found.n_tables, found.n_models, found.n_documents)
-    assert (*counted, found.n_releases) == (7, 1, 1, 1, 2)
+    assert (*counted, found.n_releases) == (9, 1, 1, 3, 2)
 
 
 def test_a_study_that_was_never_run_has_no_fault(home: Path) -> None:
@@ -193,6 +200,24 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "page altered": (
         lambda home: (home / "reports/nhefs/study_report.html").write_text("<b>") and None,
         ["audit log entry 5: the document study_report was altered"],
+    ),
+    "page altered, the original beside it": (
+        lambda home: (
+            (home / "reports/nhefs/study_report.html").rename(
+                home / "reports/nhefs/study_report.old"
+            )
+            and (home / "reports/nhefs/study_report.html").write_text("<b>")
+            and None
+        ),
+        ["audit log entry 5: the document study_report was altered"],
+    ),
+    "earlier decision altered": (
+        lambda home: first_decision(home).write_bytes(b'{"decision": "approve"}') and None,
+        ["audit log entry 8: the decision gan/approval is missing or was altered"],
+    ),
+    "earlier decision removed": (
+        lambda home: first_decision(home).unlink(),
+        ["audit log entry 8: the decision gan/approval is missing or was altered"],
     ),
     "page removed": (
         lambda home: (home / "reports/nhefs/study_report.html").unlink(),

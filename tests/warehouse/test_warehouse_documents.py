@@ -1,4 +1,4 @@
-"""Documents as they were logged, and what a thing was made from that has moved since."""
+"""Decisions as they were logged, and what a thing was made from that has moved since."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,25 +6,31 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from warehouse import CorruptDocument, DocumentNotFound, ModelStore, Provenance, Warehouse
+from warehouse import CorruptDocument, DecisionStore, ModelStore, Provenance, Warehouse
 
 ROWS = pd.DataFrame({"x": [1, 2, 3]})
 
 
-def test_a_document_is_read_as_it_was_logged(
-    warehouse: Warehouse, home: Path, origin: Provenance
-) -> None:
-    with pytest.raises(DocumentNotFound, match="study 'nhefs' has no document 'cart/approval'"):
-        warehouse.read_document("cart/approval", suffix=".json")
-    for content in (b"{}", b'{"decision": "refuse"}'):
-        path = warehouse.record_document("cart/approval", content, origin, suffix=".json")
-        assert warehouse.read_document("cart/approval", suffix=".json") == content
-    path.write_bytes(b'{"decision": "approve"}')
-    with pytest.raises(CorruptDocument, match="cart__approval.json is not what was logged"):
-        warehouse.read_document("cart/approval", suffix=".json")
-    path.unlink()
-    with pytest.raises(CorruptDocument, match="cart__approval.json is not what was logged"):
-        warehouse.read_document("cart/approval", suffix=".json")
+def test_every_decision_is_kept(home: Path, origin: Provenance) -> None:
+    store = DecisionStore(home, "nhefs")
+    assert store.history("cart/approval") == ()
+    refused, approved = b'{"decision": "refuse"}', b'{"decision": "approve"}'
+    for content in (refused, approved, refused):
+        made = store.record("cart/approval", content, origin)
+        assert made.file.parent == home / "decisions" / "nhefs" / "cart__approval"
+    store.record("gan/approval", approved, origin)
+    history = store.history("cart/approval")
+    assert [decision.read() for decision in history] == [refused, approved, refused]
+    assert [decision.entry.sequence for decision in history] == [1, 2, 3]
+    assert made.entry == history[-1].entry
+    history[1].file.write_bytes(refused)
+    with pytest.raises(
+        CorruptDocument, match=r"is not what was logged as cart/approval \(audit lo"
+    ):
+        history[1].read()
+    assert [decision.is_intact for decision in history] == [True, False, True]
+    history[0].file.unlink()
+    assert not history[2].is_intact
 
 
 def made_from(warehouse: Warehouse, origin: Provenance, *assets: str) -> Provenance:

@@ -1,12 +1,11 @@
 """A release of a small trial, made as the asset makes it."""
 
-import hashlib
 from datetime import date
 
 import numpy as np
 import pytest
 
-from hybrid_assets.approval import Approval
+from hybrid_assets.approval import Approval, Signed
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.estimators.inference import inference_factor
 from hybrid_assets.gates import (
@@ -176,8 +175,9 @@ def card(study, schema, table, privacy, gates):
             decision="approve",
             reason="Evidence read.",
             decided_on=date(2026, 2, 27),
-            data_version=candidate,
-            gates_sha256=hashlib.sha256(evidence).hexdigest(),
+            signed=Signed.of(
+                candidate, evidence, public_settings(study, "cart"), "hmac-sha256:" + "5d" * 32
+            ),
         ),
         limits=limits("trial", holds_counterfactuals=False),
         settings=public_settings(study, "cart"),

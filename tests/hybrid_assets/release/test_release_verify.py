@@ -59,7 +59,7 @@ def test_the_same_card_gives_the_same_bytes(card, table, others, files):
         ("config.resolved.yaml", b"trial", b"trail", "documents", "config.resolved.yaml is not"),
         ("approval.json", b"Grace", b"Alice", "documents", "approval.json is not what the card"),
         ("release.json", b"ababab", b"cdcdcd", "documents", "release.json is not what the card"),
-        ("gates.json", b"generator cart", b"generator tree", "approval", "on other evidence"),
+        ("gates.json", b"generator cart", b"generator tree", "approval", "on other gates"),
         ("environment.lock", b"numpy", b"zumpy", "surroundings", "not a sorted list"),
         ("environment.lock", b"# Python 3", b"# Python x", "surroundings", "version of Python"),
         ("lineage.openlineage.jsonl", b'"job"', b'"jub"', "surroundings", "OpenLineage events"),
@@ -132,6 +132,24 @@ def test_a_shut_gate_and_a_refusal(card, table, others, around):
     found = faults(bundle_files(false, table, others), around)["approval"]
     assert "gate recipe is shut" in found
     assert "the approval does not hold: refused by Grace H.: Evidence read." in found
+
+
+def test_words_that_nobody_approved(card, table, others, around):
+    release = card.settings["release"] | {"intended_use": "Anything."}
+    false = card.model_copy(update={"settings": card.settings | {"release": release}})
+    found = faults(bundle_files(false, table, others), around)
+    said = "the approval does not hold: Grace H. decided on other settings or words of the card; "
+    assert found == {"approval": (f"{said}decide again",)}
+    false = card.model_copy(update={"title": "A large trial"})
+    found = faults(bundle_files(false, table, others), around)
+    assert found == {"card": ("title: the card contradicts itself",)}
+
+
+def test_an_override_by_the_reviewer(card, table, others, around):
+    own = card.approval.model_copy(update={"reviewer": "ada l."})
+    false = card.model_copy(update={"approval": own})
+    found = faults(bundle_files(false, table, others), around)
+    assert found == {"approval": ("the reviewer overrides privacy_verdict: two people have to",)}
 
 
 def test_missing_and_added_files(files, around):
