@@ -13,7 +13,12 @@ from dagster_project.suites import broken_rules
 from dagster_project.truth_columns import exact_effect
 from hybrid_assets.effects import seed_tmle
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.gates import ReleaseEvidence, ReleaseFacts, cells_beyond
+from hybrid_assets.gates import (
+    ReleaseEvidence,
+    ReleaseFacts,
+    cells_beyond,
+    columns_not_guessed,
+)
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.small_cells import told_share
@@ -56,7 +61,8 @@ def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) ->
     privacy, label_audit = evaluation_before_release(run, run.generator)
     distances = run.files(f"{run.generator}/privacy_evaluation")["distances.json"]
     overlap = OVERLAP_SHARE.validate_json(run.files("positivity_evaluation")[OVERLAP_FILE])
-    shift = run.files(f"{run.generator}/hybrid_triplets")[CALIBRATION_FILE]
+    triplets = f"{run.generator}/hybrid_triplets"
+    shift = run.files(triplets)[CALIBRATION_FILE]
     return ReleaseEvidence(
         facts=_facts(run, table, privacy, told_share(*overlap)),
         privacy=privacy,
@@ -64,9 +70,10 @@ def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) ->
         copies=DCR_EVALUATIONS.validate_json(distances)[HYBRID_W],
         calibration_shift=CALIBRATION.validate_json(shift),
         extreme_share=overlap[0],
-        cells_beyond=cells_beyond(table, schema),
+        cells_beyond=cells_beyond(run.canonical(triplets, schema), schema),
         broken_rules=broken_rules(table[schema.names], schema, run.study.n_synthetic),
         columns_not_attacked=tuple(name for name in table.columns if name not in schema.names),
+        columns_not_guessed=columns_not_guessed(privacy, schema),
     )
 
 

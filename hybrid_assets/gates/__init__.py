@@ -1,7 +1,12 @@
 """Gates: what must hold before a table may leave, and who let it through all the same."""
 
 from hybrid_assets.gates.evaluate import GATE_MEANINGS, evaluate_gates
-from hybrid_assets.gates.evidence import ReleaseEvidence, ReleaseFacts, cells_beyond
+from hybrid_assets.gates.evidence import (
+    ReleaseEvidence,
+    ReleaseFacts,
+    cells_beyond,
+    columns_not_guessed,
+)
 from hybrid_assets.gates.report import GATE_REPORT, GateReport, GateResult, GateVerdict
 from hybrid_assets.gates.settings import Gates, Override
 
@@ -16,5 +21,6 @@ __all__ = [
     "ReleaseEvidence",
     "ReleaseFacts",
     "cells_beyond",
+    "columns_not_guessed",
     "evaluate_gates",
 ]

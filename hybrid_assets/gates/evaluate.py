@@ -11,6 +11,7 @@ from hybrid_assets.gates.report import GateReport, GateResult, GateVerdict
 from hybrid_assets.gates.settings import Gates
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
 from hybrid_assets.privacy.measure import Attack
+from hybrid_assets.privacy.policy import changed_words
 from hybrid_assets.privacy.verdict import Verdict
 from hybrid_assets.small_cells import told_share
 
@@ -51,9 +52,10 @@ def digit_precision(found: ReleaseEvidence, settings: Gates) -> Decision:
     beyond = {name: n for name, n in found.cells_beyond.items() if n}
     return Decision(
         not beyond,
-        "cells beyond the declared digits: "
+        "cells beyond the declared digits, before rounding: "
         + (", ".join(f"{name} {n}" for name, n in beyond.items()) or "none"),
-        "Declare decimals for these columns in the study file; two are usually enough.",
+        "Declare decimals for these columns in the study file (two are usually enough) and run the "
+        "study again: what was attacked is not what would leave.",
     )
 
 
@@ -85,7 +87,12 @@ def rare_levels(found: ReleaseEvidence, settings: Gates) -> Decision:
     return Decision(
         not shown,
         f"levels shown that fewer than {few} training people have: "
-        + (", ".join(f"{name} {n}" for name, n in shown.items()) or "none"),
+        + (", ".join(f"{name} {n}" for name, n in shown.items()) or "none")
+        + (
+            f"; {changed}"
+            if (changed := changed_words(found.privacy.policy, ["rare_people"]))
+            else ""
+        ),
         "Group these levels in the seed before fitting.",
     )
 
@@ -93,12 +100,14 @@ def rare_levels(found: ReleaseEvidence, settings: Gates) -> Decision:
 def privacy_verdict(found: ReleaseEvidence, settings: Gates) -> Decision:
     """Ask whether no attack tells of training people what it does not tell of others."""
     privacy, unseen = found.privacy, ", ".join(found.columns_not_attacked)
+    unasked = ", ".join(found.columns_not_guessed)
     counts = Counter(finding.verdict for finding in privacy.findings)
     words = ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v]) or "no attack made"
     return Decision(
         privacy.verdict is Verdict.PASS and not unseen,
         f"{privacy.verdict.value} under policy {privacy.policy.name}: {words}; "
         f"{privacy.n_holdout} unseen people; label audit {found.label_audit}"
+        + (f"; nobody tried to guess {unasked} (not called sensitive)" if unasked else "")
         + (f"; not attacked: {unseen}" if unseen else ""),
         COUNTERFACTUALS if unseen else _privacy_advice(privacy),
     )
@@ -180,6 +189,13 @@ GATES: Mapping[str, Gate] = {
         positivity,
     )
 }
+THRESHOLDS: Mapping[str, tuple[str, ...]] = {
+    "exact_copies": ("max_excess_copies",),
+    "row_budget": ("row_budget",),
+    "effect_kept": ("max_effect_drift",),
+    "calibration_shift": ("max_calibration_shift",),
+    "positivity": ("max_extreme_share",),
+}
 GATE_MEANINGS = {name: str(gate.__doc__) for name, gate in GATES.items()}
 
 
@@ -199,13 +215,14 @@ def evaluate_gates(
     results = []
     for name, gate in GATES.items():
         decision = gate(found, settings)
+        changed = changed_words(settings, THRESHOLDS.get(name, ()))
         override = settings.override_of(name, generator)
         by_person = GateVerdict.SHUT if override is None else GateVerdict.OVERRIDDEN
         results.append(
             GateResult(
                 name=name,
                 verdict=GateVerdict.OPEN if decision.is_open else by_person,
-                evidence=decision.evidence,
+                evidence=f"{decision.evidence}; {changed}" if changed else decision.evidence,
                 advice="" if decision.is_open else decision.advice,
                 override=override,
             )

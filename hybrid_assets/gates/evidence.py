@@ -10,6 +10,7 @@ import pandas as pd
 from hybrid_assets.fidelity.drift import effect_drift
 from hybrid_assets.privacy.dcr import DcrEvaluation
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.privacy.measure import Attack
 from hybrid_assets.schema import ColumnKind, TableSchema
 
 
@@ -87,12 +88,15 @@ class ReleaseEvidence:
     extreme_share : float
         That of `ReleaseFacts`, exactly.
     cells_beyond : mapping of str to int
-        By continuous column: cells with more digits than it declares, all of
-        them where it declares none.
+        By continuous column: cells that had more digits than it declares before
+        they were rounded to leave, all of them where it declares none.
     broken_rules : tuple of str
         Rules on columns, types, ranges and levels that the table breaks.
     columns_not_attacked : tuple of str
         Columns that the privacy evaluation did not see.
+    columns_not_guessed : tuple of str
+        Covariates that no attacker tried to guess, because the study does not
+        call them sensitive.
     """
 
     facts: ReleaseFacts
@@ -104,6 +108,13 @@ class ReleaseEvidence:
     cells_beyond: Mapping[str, int]
     broken_rules: tuple[str, ...]
     columns_not_attacked: tuple[str, ...]
+    columns_not_guessed: tuple[str, ...]
+
+
+def columns_not_guessed(privacy: PrivacyEvaluation, schema: TableSchema) -> tuple[str, ...]:
+    """Name the covariates that no attacker tried to guess."""
+    guessed = {f.measure.target for f in privacy.findings if f.measure.attack is Attack.INFERENCE}
+    return tuple(name for name in schema.covariate_names if name not in guessed)
 
 
 def cells_beyond(table: pd.DataFrame, schema: TableSchema) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,9 +63,22 @@ class PrivacyPolicy(BaseModel):
     @property
     def name(self) -> str:
         """The version, and every threshold that a study has changed."""
-        changed = ", ".join(
-            f"{field} {getattr(self, field):g} (not {info.default:g})"
-            for field, info in type(self).model_fields.items()
-            if getattr(self, field) != info.default
-        )
-        return f"{self.version}, changed: {changed}" if changed else self.version
+        changed = changed_words(self, type(self).model_fields)
+        return f"{self.version}, {changed}" if changed else self.version
+
+
+def changed_words(settings: BaseModel, fields: Iterable[str]) -> str:
+    """Say which thresholds are not the default ones; empty if none.
+
+    Examples
+    --------
+    >>> changed_words(PrivacyPolicy(rare_people=2), ["rare_people", "copy_pass"])
+    'changed: rare_people 2 (default 11)'
+    """
+    stated, defaults = dict(settings), type(settings).model_fields
+    changed = [
+        f"{name} {stated[name]:g} (default {defaults[name].default:g})"
+        for name in fields
+        if stated[name] != defaults[name].default
+    ]
+    return f"changed: {', '.join(changed)}" if changed else ""

@@ -80,7 +80,7 @@ def test_the_file_holds_aggregates_and_reads_back(leak: PrivacyEvaluation) -> No
 
 def test_a_changed_threshold_shows_with_the_verdict() -> None:
     found = evaluated(PrivacyPolicy(max_dcr_share_z=1000.0))
-    told = "1, changed: max_dcr_share_z 1000 (not 2.58)"
+    told = "1, changed: max_dcr_share_z 1000 (default 2.58)"
     assert risk_metadata(found)["privacy_policy"] == told
     assert verdict_check(found).metadata["policy"].value == told
     (share,) = (f for f in found.findings if f.measure.attack is Attack.DCR_SHARE)

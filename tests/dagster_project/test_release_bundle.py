@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dagster_project.approvals import read_candidate, record_approval
+from dagster_project.check_log import provenance
 from dagster_project.factory import study_definitions
 from dagster_project.release_permission import today
 from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
@@ -251,6 +252,19 @@ def test_a_shut_gate_stops_the_bundle_itself(copied: Home) -> None:
     shut.approve()
     assert "privacy_verdict is shut" in shut.make(BUNDLE)
     assert shut.releases == []
+
+
+def test_digits_are_judged_before_they_are_rounded(copied: Home) -> None:
+    triplets, warehouse = "cart/hybrid_triplets", Warehouse(copied.path, "small")
+    rows = warehouse.read_table(triplets)
+    rows.loc[:2, "W4"] += 0.001
+    made = provenance(copied.study, "by hand", {}, seconds=0.0)
+    warehouse.record_table(triplets, rows, made, model=warehouse.model(triplets))
+    assert copied.make("cart/privacy_evaluation", CANDIDATE) != ""
+    candidate = read_candidate(copied.storage, copied.study, "cart")
+    assert candidate is not None
+    (shut,) = candidate.report.shut
+    assert shut.evidence.startswith("cells beyond the declared digits, before rounding: W4 3")
 
 
 def test_an_approval_is_void_when_anything_before_it_moves(copied: Home) -> None:

@@ -110,7 +110,7 @@ def test_an_override_names_a_generator_and_decides_no_result() -> None:
 def test_a_changed_privacy_threshold_is_named() -> None:
     assert study().privacy.policy.name == "1"
     changed = study(privacy={"policy": {"membership_pass": 0.58, "rare_people": 20}})
-    told = "1, changed: membership_pass 0.58 (not 0.6), rare_people 20 (not 11)"
+    told = "1, changed: membership_pass 0.58 (default 0.6), rare_people 20 (default 11)"
     assert changed.privacy.policy.name == told
     assert changed.content_hash != study().content_hash
 

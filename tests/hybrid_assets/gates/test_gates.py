@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
+from hybrid_assets.designs import DESIGNS
 from hybrid_assets.gates import (
     GATE_MEANINGS,
     GATE_REPORT,
@@ -13,6 +14,7 @@ from hybrid_assets.gates import (
     GateVerdict,
     ReleaseEvidence,
     ReleaseFacts,
+    columns_not_guessed,
     evaluate_gates,
 )
 from hybrid_assets.gates.report import BY_NAME
@@ -75,6 +77,7 @@ EVIDENCE = ReleaseEvidence(
     cells_beyond={"age": 0},
     broken_rules=(),
     columns_not_attacked=(),
+    columns_not_guessed=(),
 )
 
 
@@ -99,7 +102,7 @@ SPOILED: dict[str, ReleaseEvidence] = {
 TOLD = {
     "recipe": "generator bootstrap",
     "table_suite": "rules broken: levels_known",
-    "digit_precision": "cells beyond the declared digits: age 3",
+    "digit_precision": "cells beyond the declared digits, before rounding: age 3",
     "exact_copies": "2.01 % of the rows have a training person's covariates, as have 1 % of unseen",
     "rare_levels": "levels shown that fewer than 11 training people have: site 2",
     "privacy_verdict": "FAIL under policy 1: 1 FAIL; 1000 unseen people",
@@ -174,6 +177,54 @@ def test_columns_that_nobody_attacked_shut_the_privacy_gate() -> None:
     (shut,) = gates(wider).shut
     assert shut.evidence.endswith("; not attacked: outcome_treated_mean")
     assert "include_counterfactuals: false" in shut.advice
+
+
+def evidence_of(name: str, report: GateReport) -> str:
+    return next(gate.evidence for gate in report.gates if gate.name == name)
+
+
+def test_columns_that_nobody_guessed_are_named() -> None:
+    told = evidence_of(
+        "privacy_verdict", gates(replace(EVIDENCE, columns_not_guessed=("age", "hiv")))
+    )
+    assert told.endswith("; nobody tried to guess age, hiv (not called sensitive)")
+    schema = DESIGNS["paper1_trial"].schema()
+    asked = evaluation(Verdict.PASS, finding(Attack.INFERENCE, "W2", 0.0, Verdict.PASS))
+    assert columns_not_guessed(asked, schema) == ("W1", "W3", "W4", "W5", "W6")
+
+
+@pytest.mark.parametrize(
+    ("gate", "changes", "words"),
+    [
+        ("exact_copies", {"max_excess_copies": 0.5}, "max_excess_copies 0.5 (default 0.01)"),
+        ("row_budget", {"row_budget": 1000.0}, "row_budget 1000 (default 50)"),
+        ("effect_kept", {"max_effect_drift": 3.0}, "max_effect_drift 3 (default 0.1)"),
+        (
+            "calibration_shift",
+            {"max_calibration_shift": 2},
+            "max_calibration_shift 2 (default 0.15)",
+        ),
+        ("positivity", {"max_extreme_share": 1.0}, "max_extreme_share 1 (default 0.01)"),
+    ],
+)
+def test_a_gate_says_that_its_threshold_was_changed(
+    gate: str, changes: dict[str, float], words: str
+) -> None:
+    changed = gates(EVIDENCE, Gates.model_validate(changes))
+    assert evidence_of(gate, changed).endswith(f"; changed: {words}")
+    others = [g.evidence for g in changed.gates if g.name != gate]
+    assert [told for told in others if "changed:" in told] == []
+
+
+def test_changed_thresholds_of_the_policy_are_said_in_its_gates() -> None:
+    policy = PrivacyPolicy(rare_people=2, copy_pass=0.5)
+    loose = replace(EVIDENCE, privacy=replace(EVIDENCE.privacy, policy=policy))
+    told = evidence_of("privacy_verdict", gates(loose))
+    words = "changed: copy_pass 0.5 (default 0.01), rare_people 2 (default 11)"
+    assert told.startswith(f"PASS under policy 1, {words}: 1 PASS")
+    assert evidence_of("rare_levels", gates(loose)).endswith(
+        "; changed: rare_people 2 (default 11)"
+    )
 
 
 def test_nothing_is_told_of_a_few_people() -> None:
