@@ -11,6 +11,7 @@ import dagster as dg
 
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
+from dagster_project.heartbeat import heartbeat
 from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.retries import heals, tried_again
 from dagster_project.study_file import StudyFile
@@ -110,7 +111,9 @@ class AssetFactory:
             ):
                 try:
                     study = launched_study(self.study, storage, name)
-                    return body(AssetRun(study, self.folder, name, storage, context, compute))
+                    run = AssetRun(study, self.folder, name, storage, context, compute)
+                    with heartbeat(context):
+                        return body(run)
                 except (HybridAssetsError, WarehouseError, OSError) as error:
                     if heals(error):
                         raise tried_again(error, context) from None

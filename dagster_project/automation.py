@@ -19,27 +19,38 @@ if TYPE_CHECKING:
 
 PRELOADED = [
     "dagster_project.step_server",
+    "dagster._core.storage.sqlite_storage",
     "duckdb",
     "great_expectations",
     "matplotlib.figure",
     "pandas",
-    "pyarrow",
+    "pyarrow.dataset",
     "scipy.optimize",
     "sklearn.ensemble",
     "sklearn.linear_model",
+    "upath.implementations.local",
 ]
+PRELOADED_FOR = {
+    "gan": ["ctgan.synthesizers.ctgan", "torch._dynamo"],
+    "llm": ["torch._dynamo", "transformers.models.llama.modeling_llama"],
+    "great": ["be_great", "torch._dynamo"],
+}
 
 
-def step_executor(*, n_steps: int | None = None) -> dg.ExecutorDefinition:
+def step_executor(
+    study: StudyFile | None = None, *, n_steps: int | None = None
+) -> dg.ExecutorDefinition:
     """Run each step in a process of its own, at most `n_steps` (one for each core) at a time.
 
-    Steps are forked from a server that has imported `PRELOADED` once: a step
-    then starts in under a second instead of importing for twenty.
+    Steps are forked from a server that has imported `PRELOADED` once, and what the generators of
+    `study` need: a step then starts in a fifth of a second instead of importing for twenty.
     """
+    kinds = {settings.kind for settings in study.generators.values()} if study else set()
+    networks = [module for kind in sorted(kinds) for module in PRELOADED_FOR.get(kind, [])]
     return dg.multiprocess_executor.configured(
         {
             "max_concurrent": n_steps or n_cores(),
-            "start_method": {"forkserver": {"preload_modules": PRELOADED}},
+            "start_method": {"forkserver": {"preload_modules": [*PRELOADED, *networks]}},
         }
     )
 
@@ -59,6 +70,7 @@ def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
         selection=_assets_of(study) - functools.reduce(operator.or_, asked_for),
         description=f"{study.title}: every table, check and the report, from the source.",
         tags=run_tags(study, "refresh"),
+        executor_def=step_executor(study),
     )
 
 
@@ -73,6 +85,7 @@ def evaluate_job(
         selection=downstream & dg.AssetSelection.tag("job", "refresh"),
         description=f"{study.title}: evaluations and report of the tables as they are.",
         tags=run_tags(study, "evaluate"),
+        executor_def=step_executor(study),
     )
 
 

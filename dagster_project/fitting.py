@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dagster_project.asset_run import AssetRun
 from hybrid_assets.generators import CovariateGenerator
 from hybrid_assets.generators.fit_support import FitProgress, FitSupport
+from hybrid_assets.generators.gan import GanGenerator
 from hybrid_assets.generators.great import AS_PUBLISHED, GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator
 from hybrid_assets.schema import TableSchema
@@ -38,9 +39,12 @@ class ProgressEvents:
 
 
 def fitted(run: AssetRun, generator: CovariateGenerator, schema: TableSchema) -> CovariateGenerator:
-    """Fit to training rows at the digits that may be shown; a language model can be interrupted."""
+    """Fit to training rows at the digits that may be shown; networks tell how far they are.
+
+    A language model can be interrupted.
+    """
     train = schema.rounded(run.part("train", run.schema())[schema.names])
-    if isinstance(generator, LlmGenerator):
+    if isinstance(generator, LlmGenerator | GanGenerator):
         generator.support = FitSupport(
             run.compute.chosen, run.compute.precision, ProgressEvents(run), run.unfinished_parts()
         )

@@ -112,8 +112,13 @@ class ComputeDevice(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         if self.chosen == "cuda":
             return int(torch.cuda.max_memory_allocated())
-        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return kilobytes * (1 if sys.platform == "darwin" else 1024)
+        return process_peak_bytes()
+
+
+def process_peak_bytes() -> int:
+    """Most memory this process has taken."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)
 
 
 class RefusingIOManager(dg.IOManager):

@@ -5,6 +5,7 @@ import os
 
 import dagster as dg
 
+from dagster_project.heartbeat import tell_run
 from warehouse import WarehouseBusy
 
 WAITS = (10, 40, 160)  # seconds before each further try
@@ -42,5 +43,5 @@ def tried_again(
     n_retries = context.retry_number
     if n_retries >= len(WAITS):
         return dg.Failure(f"{words}; gave up after {n_retries + 1} tries", allow_retries=False)
-    context.log.warning(f"{words}; trying again in {WAITS[n_retries]} s")
+    tell_run(context, f"{words}; trying again in {WAITS[n_retries]} s")
     return dg.RetryRequested(max_retries=len(WAITS), seconds_to_wait=WAITS[n_retries])

@@ -131,14 +131,19 @@ def _watch(
     finished: threading.Event,
     on_event: Callable[[dg.DagsterEvent], None],
 ) -> None:
-    n_seen = 0
+    runs: Sequence[dg.DagsterRun] = ()
+    cursor: str | None = None
     while True:
         last_look = finished.wait(1.0)
-        for run in instance.get_runs(filters=dg.RunsFilter(tags={LAUNCH_TAG: launch}), limit=1):
-            entries = instance.all_logs(run.run_id, of_type=SHOWN)
-            for entry in entries[n_seen:]:
-                on_event(entry.get_dagster_event())
-            n_seen = len(entries)
+        launched = dg.RunsFilter(tags={LAUNCH_TAG: launch})
+        runs = runs or instance.get_runs(filters=launched, limit=1)
+        for run in runs:
+            has_more = True
+            while has_more:
+                found = instance.get_records_for_run(run.run_id, cursor, SHOWN)
+                for record in found.records:
+                    on_event(record.event_log_entry.get_dagster_event())
+                cursor, has_more = found.cursor, found.has_more
         if last_look:
             return
 

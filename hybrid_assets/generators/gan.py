@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,14 +14,19 @@ from hybrid_assets.generators.base import (
     require_complete,
     require_same_columns,
 )
+from hybrid_assets.generators.fit_support import ALONE, FitSupport
 from hybrid_assets.generators.gan_network import (
     ContinuousCode,
     DiscreteCode,
     GanState,
     drawn_rows,
 )
+from hybrid_assets.generators.gan_training import GanPlan, trained_network
 from hybrid_assets.randomness import borrowed_random_state, drawn_seed, one_torch_thread
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
+
+if TYPE_CHECKING:
+    import torch
 
 NOISE_WIDTH = 128
 LAYER_WIDTHS = (128, 128)
@@ -47,7 +52,7 @@ class GanSettings(GeneratorSettings):
 
 
 class GanGenerator:
-    """CTGAN (Xu et al. 2019, arXiv 1907.00503), in the implementation of `ctgan`.
+    """CTGAN (Xu et al. 2019, arXiv 1907.00503), with the codes and networks of `ctgan`.
 
     Binary, categorical, ordinal and constant columns, and integers with up to
     20 values, are levels; other columns are modes of a Gaussian mixture. Rows
@@ -60,6 +65,7 @@ class GanGenerator:
 
     def __init__(self, settings: GanSettings) -> None:
         self.settings = settings
+        self.support = ALONE
         self.learning_curve_: pd.DataFrame | None = None
 
     def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
@@ -75,18 +81,20 @@ class GanGenerator:
         plain = schema.stored(table).astype(
             {c.name: float for c in schema.columns if c.name not in discrete}
         )
-        ctgan = _trained_ctgan(plain, discrete, self.settings, drawn_seed(rng))
+        transformer, network, curve = _fit_networks(
+            plain, discrete, _plan(len(table), self.settings), drawn_seed(rng), self.support
+        )
         self.schema_ = schema
-        self.network_ = ctgan._generator.eval()
+        self.network_ = network.eval()
         self.state_ = GanState(
             columns=tuple(
                 _column_code(fitted, plain[fitted.column_name], schema)
-                for fitted in ctgan._transformer._column_transform_info_list
+                for fitted in transformer._column_transform_info_list
             ),
             noise_width=NOISE_WIDTH,
             layer_widths=LAYER_WIDTHS,
         )
-        self.learning_curve_ = _learning_curve(ctgan, _steps_per_epoch(len(table), self.settings))
+        self.learning_curve_ = curve
         return self
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -137,38 +145,34 @@ def _has_few_values(column: ColumnSchema, values: pd.Series) -> bool:
     return values.nunique() <= most
 
 
-def _trained_ctgan(
-    table: pd.DataFrame, discrete: list[str], settings: GanSettings, seed: int
-) -> Any:
-    """Fit `ctgan.CTGAN`, with at least ``settings.steps`` generator updates."""
-    from ctgan import CTGAN
+def _fit_networks(
+    table: pd.DataFrame, discrete: list[str], plan: GanPlan, seed: int, support: FitSupport
+) -> tuple[Any, torch.nn.Module, pd.DataFrame]:
+    """Give `ctgan`'s fitted transformer, the generator network and the losses."""
+    from ctgan.data_transformer import DataTransformer
     from joblib import parallel_config
 
-    batch_size = _batch_size(len(table), settings)
-    ctgan = CTGAN(
-        embedding_dim=NOISE_WIDTH,
-        generator_dim=LAYER_WIDTHS,
-        discriminator_dim=LAYER_WIDTHS,
-        batch_size=batch_size,
-        generator_lr=LEARNING_RATE,
-        discriminator_lr=LEARNING_RATE,
-        pac=ROWS_JUDGED_TOGETHER,
-        epochs=-(-settings.steps // _steps_per_epoch(len(table), settings)),
-        enable_gpu=False,
-    )
+    transformer = DataTransformer()
     # ctgan would hand columns to worker processes, whose random state nobody seeds
     with borrowed_random_state(seed), one_torch_thread(), parallel_config("sequential"):
-        ctgan.fit(table, discrete)
-    return ctgan
+        transformer.fit(table, discrete)
+        return transformer, *trained_network(transformer, table, plan, support)
 
 
-def _batch_size(n_rows: int, settings: GanSettings) -> int:
+def _plan(n_rows: int, settings: GanSettings) -> GanPlan:
+    """Plan at least ``settings.steps`` updates, in whole epochs."""
     fitting = max(n_rows // ROWS_JUDGED_TOGETHER, 1) * ROWS_JUDGED_TOGETHER
-    return min(settings.batch_size, fitting)
-
-
-def _steps_per_epoch(n_rows: int, settings: GanSettings) -> int:
-    return max(n_rows // _batch_size(n_rows, settings), 1)
+    batch_size = min(settings.batch_size, fitting)
+    steps_per_epoch = max(n_rows // batch_size, 1)
+    return GanPlan(
+        steps_per_epoch=steps_per_epoch,
+        epochs=-(-settings.steps // steps_per_epoch),
+        batch_size=batch_size,
+        rows_judged_together=ROWS_JUDGED_TOGETHER,
+        noise_width=NOISE_WIDTH,
+        layer_widths=LAYER_WIDTHS,
+        learning_rate=LEARNING_RATE,
+    )
 
 
 def _column_code(
@@ -188,16 +192,4 @@ def _column_code(
         means=mixture.means_.reshape(-1)[kept].tolist(),
         sds=np.sqrt(mixture.covariances_).reshape(-1)[kept].tolist(),
         is_integer=schema[fitted.column_name].kind is ColumnKind.INTEGER,
-    )
-
-
-def _learning_curve(ctgan: Any, steps_per_epoch: int) -> pd.DataFrame:
-    """Give the losses at the end of each epoch, by the number of steps done."""
-    losses = ctgan.loss_values
-    return pd.DataFrame(
-        {
-            "step": (losses["Epoch"].to_numpy(dtype="int64") + 1) * steps_per_epoch,
-            "generator_loss": losses["Generator Loss"].to_numpy(dtype=float),
-            "discriminator_loss": losses["Discriminator Loss"].to_numpy(dtype=float),
-        }
     )

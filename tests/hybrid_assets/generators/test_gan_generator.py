@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from hybrid_assets.errors import GeneratorError, InvalidModelFiles
 from hybrid_assets.generators.drawing import draw_valid
+from hybrid_assets.generators.fit_support import FitSupport
 from hybrid_assets.generators.gan import GanGenerator, GanSettings
 from hybrid_assets.schema import TableSchema
 
@@ -47,6 +48,61 @@ def test_same_seed_same_bytes_other_seed_other_bytes(mixed_table):
     pd.testing.assert_frame_equal(rows(first, 3), rows(second, 3))
     assert first.to_files() != other.to_files()
     assert not rows(first, 3).equals(rows(first, 4))
+
+
+@pytest.mark.parametrize("columns", [["site", "age", "weight", "smoker"], ["weight"]])
+def test_the_weights_are_those_of_ctgan_bit_for_bit(mixed_table, columns):
+    import torch
+    from ctgan import CTGAN
+    from joblib import parallel_config
+
+    from hybrid_assets.generators.gan import LAYER_WIDTHS, LEARNING_RATE, NOISE_WIDTH
+    from hybrid_assets.randomness import borrowed_random_state, drawn_seed, one_torch_thread
+
+    table, schema = mixed_table[0][columns], mixed_table[1].select(columns)
+    mine = GanGenerator(GanSettings(steps=40, batch_size=50)).fit(
+        schema.rounded(table), schema, np.random.default_rng(1)
+    )
+    discrete = [code.name for code in mine.state_.columns if hasattr(code, "levels")]
+    plain = schema.stored(schema.rounded(table)).astype(
+        {name: float for name in columns if name not in discrete}
+    )
+    peer = CTGAN(
+        embedding_dim=NOISE_WIDTH,
+        generator_dim=LAYER_WIDTHS,
+        discriminator_dim=LAYER_WIDTHS,
+        batch_size=50,
+        generator_lr=LEARNING_RATE,
+        discriminator_lr=LEARNING_RATE,
+        epochs=2,
+        enable_gpu=False,
+    )
+    seed = drawn_seed(np.random.default_rng(1))
+    with borrowed_random_state(seed), one_torch_thread(), parallel_config("sequential"):
+        peer.fit(plain, discrete)
+    weights = mine.network_.state_dict()
+    assert all(torch.equal(weights[n], w) for n, w in peer._generator.state_dict().items())
+    losses = mine.learning_curve_[["generator_loss", "discriminator_loss"]]
+    theirs = peer.loss_values[["Generator Loss", "Discriminator Loss"]]
+    assert losses.to_numpy().tolist() == theirs.to_numpy(dtype=float).tolist()
+
+
+def test_tells_how_far_it_is(mixed_table, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.generators.gan_training.SECONDS_BETWEEN_REPORTS", 0.0)
+    told = []
+    generator = GanGenerator(GanSettings(steps=60, batch_size=50))
+    generator.support = FitSupport(on_progress=told.append)
+    generator.fit(*mixed_table, np.random.default_rng(1))
+    assert [(one.step, one.n_steps) for one in told] == [(20, 60), (40, 60), (60, 60)]
+    assert told[0].loss == generator.learning_curve_["generator_loss"][0]
+    assert told[0].seconds_left > 0
+    assert told[-1].seconds_left == 0
+
+
+def test_refuses_to_go_on_without_finite_losses(mixed_table, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.generators.gan.LEARNING_RATE", 1e30)
+    with pytest.raises(GeneratorError, match="CTGAN diverged in epoch 1: its losses are"):
+        fitted(*mixed_table)
 
 
 def test_leaves_global_random_states_and_threads_alone(mixed_table):
@@ -118,6 +174,7 @@ def test_another_process_gives_the_same_rows(mixed_table, tmp_path):
     (tmp_path / "schema").write_text(schema.model_dump_json())
     script = """
 import sys, pathlib, numpy as np
+from hybrid_assets.generators.fit_support import FitSupport
 from hybrid_assets.generators.gan import GanGenerator, GanSettings
 from hybrid_assets.schema import TableSchema
 folder = pathlib.Path(sys.argv[1])
