@@ -1,14 +1,21 @@
-"""What a refresh has changed: monitoring measures beside those of the seed's last version."""
+"""What a refresh has changed: monitoring measures beside those of the last release."""
 
 import dagster as dg
 import pandas as pd
-from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
 from dagster_project.display import small_table
+from dagster_project.drift_baselines import (
+    SNAPSHOT_FILE,
+    Snapshot,
+    earlier_snapshots,
+    generator_baselines,
+    kept_snapshots,
+    study_baseline,
+)
 from hybrid_assets.effects import seed_tmle
 from hybrid_assets.fidelity.refresh_drift import (
     DRIFT_COMMENTS,
@@ -18,11 +25,7 @@ from hybrid_assets.fidelity.refresh_drift import (
     share_of,
 )
 from hybrid_assets.small_cells import is_small_cell
-from warehouse import ModelNotFound
 
-SNAPSHOTS = TypeAdapter(dict[str, tuple[Monitored, ...]])  # by the seed's data version, in order
-SNAPSHOT_FILE = "snapshots.json"
-KEPT = 50
 SIGNIFICANCE = 0.01
 
 
@@ -31,8 +34,8 @@ def drift_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     steady = make.check(
         "refresh_drift",
         "steady",
-        "Covariates, overlap, effect and distances are those of the seed's last version, give or "
-        "take chance (Holm, 1 %).",
+        "Covariates, overlap, effect and distances are those of the last release (of the seed's "
+        "version before where there is none), give or take chance (Holm, 1 %).",
         blocking=False,
     )
 
@@ -47,17 +50,16 @@ def drift_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         checks=[steady],
     )
     def refresh_drift(run: AssetRun) -> AssetResult:
-        """What has moved since the seed's last version; nothing to compare at the first."""
-        now = _monitored(run)
-        earlier = _earlier_snapshots(run)
-        before = list(earlier.values())[-1] if earlier else ()
-        rows = drift_rows(now, before)
-        kept = dict([*earlier.items(), (run.upstream["splits"], now)][-KEPT:])
+        """What has moved since the last release, or since the seed's version before."""
+        earlier, measures = earlier_snapshots(run), _monitored(run)
+        by_generator = generator_baselines(run, earlier)
+        rows = drift_rows(measures, study_baseline(run, earlier), by_generator)
+        kept = kept_snapshots(earlier, Snapshot(dict(run.upstream), measures))
         return run.record_table(
             rows,
-            files={SNAPSHOT_FILE: SNAPSHOTS.dump_json(kept)},
+            files={SNAPSHOT_FILE: kept},
             comments=DRIFT_COMMENTS,
-            metadata={"drift": small_table(rows), "versions_seen": len(kept)},
+            metadata={"drift": small_table(rows)},
             checks=[_steady(rows)],
         )
 
@@ -81,16 +83,6 @@ def _monitored(run: AssetRun) -> tuple[Monitored, ...]:
     return tuple(found)
 
 
-def _earlier_snapshots(run: AssetRun) -> dict[str, tuple[Monitored, ...]]:
-    """Read what this asset kept of other versions of the seed; its own past is no input of it."""
-    try:
-        folder = run.storage.models().open(run.warehouse.model(run.asset))
-    except ModelNotFound:
-        return {}
-    kept = SNAPSHOTS.validate_json((folder / SNAPSHOT_FILE).read_bytes())
-    return {version: found for version, found in kept.items() if version != run.upstream["splits"]}
-
-
 def _steady(rows: pd.DataFrame) -> dg.AssetCheckResult:
     moved = rows[rows["p_adjusted"] < SIGNIFICANCE]
     return dg.AssetCheckResult(
@@ -100,6 +92,7 @@ def _steady(rows: pd.DataFrame) -> dg.AssetCheckResult:
         metadata={
             "moved": [f"{row['metric']} {row['of']}".strip() for _, row in moved.iterrows()],
             "compared": int(rows["p_adjusted"].notna().sum()),
+            "compared_with": sorted(set(rows["compared_with"]) - {""}),
             "significance": SIGNIFICANCE,
         },
     )

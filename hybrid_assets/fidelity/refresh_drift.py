@@ -1,9 +1,9 @@
-"""What has moved since the last version of a seed: each measure beside its earlier self."""
+"""What has moved since a release or a version of a seed: measures beside their earlier selves."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,8 @@ DRIFT_COMMENTS = {
     "of": "column, column=level, or generator; empty for the study",
     "value": "of this version of the seed",
     "standard_error": "of the value",
-    "previous": "of the version before; missing where there is none",
+    "compared_with": "what was measured before; empty where nothing was",
+    "previous": "its value there; missing where there is none",
     "previous_standard_error": "of the previous value",
     "difference": "value minus previous",
     "ci_low": "95 % interval of the difference, as if no person were in both versions",
@@ -43,6 +44,21 @@ class Monitored:
     of: str
     value: float
     standard_error: float
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is compared with.
+
+    Attributes
+    ----------
+    words : str
+        How a reader calls it; empty where there is nothing.
+    measures : tuple of Monitored
+    """
+
+    words: str
+    measures: tuple[Monitored, ...]
 
 
 def covariate_law(table: pd.DataFrame, schema: TableSchema) -> list[Monitored]:
@@ -96,29 +112,38 @@ def share_of(metric: str, of: str, count: int, n_people: int) -> Monitored:
     return Monitored(metric, of, count / n_people, math.sqrt(centre * (1 - centre) / n))
 
 
-def drift_rows(now: Iterable[Monitored], before: Iterable[Monitored]) -> pd.DataFrame:
+def drift_rows(
+    now: Iterable[Monitored], study: Baseline, generators: Mapping[str, Baseline]
+) -> pd.DataFrame:
     """Set each measure beside its earlier value, with the interval of what has changed.
 
     Parameters
     ----------
-    now, before : iterable of Monitored
-        Of this version and of the one before, which may be empty.
+    now : iterable of Monitored
+        Of this version.
+    study : Baseline
+        What the seed's own measures are compared with.
+    generators : mapping of str to Baseline
+        What each generator's privacy is compared with.
 
     Returns
     -------
-    DataFrame of shape (n, 10)
+    DataFrame of shape (n, 11)
         Columns as in `DRIFT_COMMENTS`. Where people are in both versions the
         intervals are too wide: a flagged difference is real, an unflagged one
         may be.
     """
-    earlier = {(one.metric, one.of): one for one in before}
-    rows = pd.DataFrame([_row(one, earlier.get((one.metric, one.of))) for one in now])
+    rows = pd.DataFrame(
+        [_row(one, generators[one.of] if one.metric == "privacy" else study) for one in now]
+    )
     p_values = [None if math.isnan(p) else p for p in rows["p_adjusted"]]
     adjusted = [math.nan if p is None else p for p in holm_adjusted(p_values)]
     return rows.assign(p_adjusted=adjusted)[list(DRIFT_COMMENTS)]
 
 
-def _row(now: Monitored, before: Monitored | None) -> dict[str, object]:
+def _row(now: Monitored, baseline: Baseline) -> dict[str, object]:
+    same = (one for one in baseline.measures if (one.metric, one.of) == (now.metric, now.of))
+    before = next(same, None)
     previous, error_then = (before.value, before.standard_error) if before else (math.nan,) * 2
     difference, error = now.value - previous, math.hypot(now.standard_error, error_then)
     if difference == 0.0:
@@ -130,6 +155,7 @@ def _row(now: Monitored, before: Monitored | None) -> dict[str, object]:
         "of": now.of,
         "value": now.value,
         "standard_error": now.standard_error,
+        "compared_with": baseline.words if before else "",
         "previous": previous,
         "previous_standard_error": error_then,
         "difference": difference,

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from hybrid_assets.fidelity.refresh_drift import (
+    Baseline,
     Monitored,
     covariate_law,
     drift_rows,
@@ -81,31 +82,38 @@ def test_standard_errors_are_those_of_fresh_samples() -> None:
 def test_differences_by_hand() -> None:
     now = [Monitored("effect", "", 3.0, 0.3), Monitored("privacy", "cart", 0.6, 0.02)]
     before = [Monitored("effect", "", 2.0, 0.4), Monitored("privacy", "gan", 0.6, 0.02)]
-    rows = drift_rows(now, before)
+    released = Baseline("the release of cart", (Monitored("privacy", "cart", 0.5, 0.02),))
+    own = {"cart": released}
+    rows = drift_rows(now, Baseline("the version before", tuple(before)), own)
     effect, privacy = rows.iloc[0], rows.iloc[1]
+    assert rows["compared_with"].tolist() == ["the version before", "the release of cart"]
     assert effect["difference"] == 1.0
     assert effect["ci_low"] == pytest.approx(1.0 - 1.959964 * 0.5, abs=1e-6)
     assert effect["p_adjusted"] == pytest.approx(2 * norm.sf(2.0), abs=1e-12)
-    assert math.isnan(privacy["previous"])
-    assert math.isnan(privacy["p_adjusted"])
+    assert privacy["difference"] == pytest.approx(0.1)
+    alone = drift_rows(now, Baseline("", ()), {"cart": Baseline("", ())})
+    assert alone["compared_with"].tolist() == ["", ""]
+    assert alone[["previous", "p_adjusted"]].isna().all(axis=None)
 
 
 def test_p_values_are_adjusted_for_all_rows() -> None:
     now = [Monitored("effect", str(i), 0.0, 1.0) for i in range(4)]
     before = [Monitored("effect", str(i), v, 0.0) for i, v in enumerate((3.0, 2.0, 1.0, 0.0))]
     plain = [2 * norm.sf(z) for z in (3.0, 2.0, 1.0)] + [1.0]
+    found = drift_rows(now, Baseline("before", tuple(before)), {})
     expected = [4 * plain[0], 3 * plain[1], 2 * plain[2], 1.0]
-    assert drift_rows(now, before)["p_adjusted"].tolist() == pytest.approx(expected, abs=1e-12)
+    assert found["p_adjusted"].tolist() == pytest.approx(expected, abs=1e-12)
 
 
 def test_chance_alone_is_flagged_as_often_as_said() -> None:
     """Holm at 5 %: at most 5 % of 1000 pairs of versions, plus three binomial errors (2 %)."""
+
+    def law(rng: np.random.Generator) -> list[Monitored]:
+        return covariate_law(people(300, rng), SCHEMA)
+
     rng = np.random.default_rng(3)
     flagged = [
-        (
-            drift_rows(*(covariate_law(people(300, rng), SCHEMA) for _ in range(2)))["p_adjusted"]
-            < 0.05
-        ).any()
+        (drift_rows(law(rng), Baseline("before", tuple(law(rng))), {})["p_adjusted"] < 0.05).any()
         for _ in range(1000)
     ]
     assert np.mean(flagged) <= 0.07
