@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from warehouse import (
@@ -140,11 +139,6 @@ def releases_of(entries: Iterable[LogEntry], generator: str) -> list[LogEntry]:
 def release_number(entries: Iterable[LogEntry], bundle: LogEntry) -> int:
     """Give the number of a logged release."""
     return releases_of(entries, bundle.asset.rpartition("/")[0]).index(bundle) + 1
-
-
-def studies_with_log(home: Path) -> list[str]:
-    """Name the studies that were ever run in a home."""
-    return sorted(file.stem for file in (home / "warehouse").glob("*.duckdb"))
 
 
 def _answer(trail: AuditTrail, entries: tuple[LogEntry, ...], target: LogEntry) -> AuditAnswer:

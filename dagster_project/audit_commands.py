@@ -11,13 +11,12 @@ from dagster_project.audit_answer import (
     audit_asset,
     audit_release,
     releases_of,
-    studies_with_log,
 )
 from dagster_project.audit_display import print_answer, print_check, print_uses
 from dagster_project.refusals import DONE, FAILED, console, refusals, refuse, say
 from dagster_project.resources import hybrid_home
 from dagster_project.subjects import asked_columns, untold, uses_of
-from warehouse import AuditTrail, KeyedHash, check_audit
+from warehouse import AuditTrail, KeyedHash, check_audit, stored_studies
 
 
 def audit(
@@ -57,7 +56,7 @@ def audit(
 
 def _trail(study: str) -> AuditTrail:
     home = hybrid_home()
-    known = studies_with_log(home)
+    known = stored_studies(home)
     released = [folder.name for folder in (home / "releases").glob("*")]
     if study not in {*known, *released}:
         refuse(f"no audit log of {study!r} in {home}; studies run there: {', '.join(known)}")

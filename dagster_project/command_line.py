@@ -9,7 +9,12 @@ from typing import Annotated
 
 import typer
 
-from dagster_project import bundle_commands, release_commands, study_commands
+from dagster_project import (
+    bundle_commands,
+    release_commands,
+    study_commands,
+    warehouse_commands,
+)
 from dagster_project.asset_factory import JobWord
 from dagster_project.audit_commands import audit
 from dagster_project.instance import prepare_instance
@@ -161,6 +166,7 @@ app.command()(release_commands.approve)
 app.command()(audit)
 app.command()(bundle_commands.release)
 app.command()(bundle_commands.verify)
+app.add_typer(warehouse_commands.app, name="warehouse")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
 from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
 from warehouse.data_version import data_version
+from warehouse.databases import LakeSettings, lake_settings, stored_studies, use_storage
 from warehouse.decisions import Decision, DecisionStore
 from warehouse.errors import (
     CorruptAuditLog,
@@ -23,6 +24,7 @@ from warehouse.errors import (
 )
 from warehouse.keyed_hash import KeyedHash
 from warehouse.log_entries import LogEntry, Trace, latest_entry, trace
+from warehouse.migration import Migration, migrate
 from warehouse.models import ModelStore, ModelVersion
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.release import Release, ReleaseSlot, ReleaseStore
@@ -45,7 +47,9 @@ __all__ = [
     "InvalidName",
     "KeyNotFound",
     "KeyedHash",
+    "LakeSettings",
     "LogEntry",
+    "Migration",
     "ModelNotFound",
     "ModelStore",
     "ModelVersion",
@@ -68,9 +72,13 @@ __all__ = [
     "check_audit",
     "checksums",
     "data_version",
+    "lake_settings",
     "latest_entry",
+    "migrate",
     "read_duckdb_table",
     "read_folder",
     "storable_table",
+    "stored_studies",
     "trace",
+    "use_storage",
 ]

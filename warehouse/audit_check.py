@@ -10,7 +10,8 @@ import duckdb
 
 from warehouse import audit_log, catalog
 from warehouse.checksums import CHECKSUMS, altered, read_folder
-from warehouse.connection import BoundedWait, read_connection
+from warehouse.connection import BoundedWait
+from warehouse.databases import study_database
 from warehouse.decisions import Decision, DecisionStore
 from warehouse.errors import (
     CorruptAuditLog,
@@ -21,7 +22,7 @@ from warehouse.errors import (
 )
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.models import ModelStore
-from warehouse.names import check_study, table_name
+from warehouse.names import table_name
 from warehouse.sealed_records import SEALED_ASSETS, broken_seals
 from warehouse.tables import Warehouse
 
@@ -63,9 +64,9 @@ def check_audit(home: Path, study: str, *, wait_seconds: float = 120.0) -> Audit
     wait_seconds : float
         How long to wait for other processes.
     """
-    database = Path(home) / "warehouse" / f"{check_study(study)}.duckdb"
+    database = study_database(home, study)
     wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
-    with read_connection(database, wait) as connection:
+    with database.reading(wait) as connection:
         entries = read_log(connection)
         models = catalog.current_models(connection)
         faults = [*_chain_faults(connection), *broken_seals(connection)]

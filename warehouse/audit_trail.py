@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from warehouse.connection import BoundedWait, read_connection, write_transaction
+from warehouse.connection import BoundedWait
+from warehouse.databases import study_database
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.names import check_study
 from warehouse.provenance import Provenance
@@ -80,11 +81,11 @@ class AuditTrail:
         self.study = check_study(study)
         self.home = Path(home)
         self._wait_seconds = wait_seconds
-        self._database = self.home / "warehouse" / f"{study}.duckdb"
+        self._database = study_database(home, study)
 
     def entries(self) -> tuple[LogEntry, ...]:
         """Return the log, oldest entry first."""
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             return read_log(connection)
 
     def record_checks(
@@ -94,12 +95,12 @@ class AuditTrail:
         if not records:
             return
         rows = [(r.asset, r.checked_version, r.check_name, r.passed, r.severity) for r in records]
-        with write_transaction(self._database, self._wait()) as connection:
+        with self._database.writing(self._wait(), provenance.run_id) as connection:
             append_sealed(connection, CHECKS, rows, asset=asset, provenance=provenance)
 
     def check_records(self) -> tuple[CheckRecord, ...]:
         """Return how every check ended, oldest first."""
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             rows = sealed_rows(connection, CHECKS)
         return tuple(
             CheckRecord(asset, version, name, passed, severity, sequence)
@@ -111,12 +112,12 @@ class AuditTrail:
         fixed = (split.seed_version, split.splits_version, json.dumps(split.identified_by))
         rows = [(*fixed, part, digest) for part, many in split.digests.items() for digest in many]
         rows += [(*fixed, KEY, split.key_name)] if split.key_name else []
-        with write_transaction(self._database, self._wait()) as connection:
+        with self._database.writing(self._wait(), provenance.run_id) as connection:
             append_sealed(connection, SUBJECTS, rows, asset="splits", provenance=provenance)
 
     def subject_splits(self) -> tuple[SubjectSplit, ...]:
         """Return whose rows each version held, oldest first."""
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             rows = sealed_rows(connection, SUBJECTS)
         keys = {row[0]: str(row[-1]) for row in rows if row[-2] == KEY}
         parts: dict[tuple[str, str, str, str], dict[str, list[str]]] = {}

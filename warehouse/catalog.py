@@ -37,6 +37,18 @@ def comment_table(
         connection.execute(f"COMMENT ON COLUMN {table}.{quoted(column)} IS {quoted_text(text)}")
 
 
+def comments(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, dict[str, str]]:
+    """Return the comment of a table in the schema main, and column -> comment."""
+    here = "database_name = current_database() AND schema_name = 'main' AND table_name = ?"
+    found = connection.execute(
+        f"SELECT NULL, comment FROM duckdb_tables() WHERE {here} UNION ALL "
+        f"SELECT column_name, comment FROM duckdb_columns() WHERE {here}",
+        [name, name],
+    ).fetchall()
+    told = {column: str(comment) for column, comment in found if comment is not None}
+    return told.pop(None, ""), told
+
+
 def table_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the tables in the schema main, sorted."""
     rows = connection.execute(

@@ -15,7 +15,7 @@ from warehouse.errors import StorageUnavailable, WarehouseBusy
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 # No statement may reach the network, load an extension, or read a Python variable as a table.
-_CONFINED: dict[str, str | bool | int | float | list[str]] = {
+CONFINED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -86,7 +86,7 @@ def write_transaction(database: Path, wait: BoundedWait) -> Iterator[duckdb.Duck
             _create(database)
         with closing(open_duckdb(database, read_only=False, wait=wait)) as connection:
             connection.begin()
-            connection.execute(_schema())
+            _apply_schema(connection)
             yield connection
             connection.commit()
 
@@ -103,8 +103,7 @@ def read_connection(database: Path, wait: BoundedWait) -> Iterator[duckdb.DuckDB
         If the disk or the file refuses.
     """
     if not database.exists():
-        with closing(_connect(":memory:")) as connection:
-            connection.execute(_schema())
+        with empty_database() as connection:
             yield connection
         return
     with (
@@ -112,6 +111,14 @@ def read_connection(database: Path, wait: BoundedWait) -> Iterator[duckdb.DuckDB
         _storage_errors(database),
         closing(open_duckdb(database, read_only=True, wait=wait)) as connection,
     ):
+        yield connection
+
+
+@contextmanager
+def empty_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give what a study reads as that was never written."""
+    with closing(_connect(":memory:")) as connection:
+        connection.execute(schema_sql())
         yield connection
 
 
@@ -138,7 +145,7 @@ def open_duckdb(database: Path, *, read_only: bool, wait: BoundedWait) -> duckdb
 
 
 def _connect(database: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(str(database), read_only=read_only, config=_CONFINED)
+    return duckdb.connect(str(database), read_only=read_only, config=CONFINED)
 
 
 @contextmanager
@@ -175,8 +182,17 @@ def _flock(descriptor: int, operation: int, wait: BoundedWait) -> None:
             wait.pause()
 
 
-def _schema() -> str:
-    return resources.files("warehouse").joinpath("schema.sql").read_text("utf-8")
+def schema_sql() -> str:
+    """Return the statements that make what a database holds beside its tables."""
+    return _statements("schema.sql")
+
+
+def _apply_schema(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(schema_sql() + _statements("view_comments.sql"))
+
+
+def _statements(name: str) -> str:
+    return resources.files("warehouse").joinpath(name).read_text("utf-8")
 
 
 @contextmanager
@@ -196,7 +212,7 @@ def _create(database: Path) -> None:
     for leftover in (unfinished, unfinished.with_name(unfinished.name + ".wal")):
         leftover.unlink(missing_ok=True)
     with closing(_connect(unfinished)) as connection:
-        connection.execute(_schema())
+        _apply_schema(connection)
     unfinished.chmod(FILE_MODE)
     sync(unfinished)
     unfinished.replace(database)

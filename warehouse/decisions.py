@@ -6,7 +6,8 @@ from pathlib import Path
 
 from warehouse import audit_log
 from warehouse.audit_log import Materialization
-from warehouse.connection import BoundedWait, read_connection, write_transaction
+from warehouse.connection import BoundedWait
+from warehouse.databases import study_database
 from warehouse.errors import CorruptDocument
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.names import check_study, table_name
@@ -67,7 +68,7 @@ class DecisionStore:
     def __init__(self, home: Path, study: str, *, wait_seconds: float = 120.0) -> None:
         self.study = check_study(study)
         self._folder = decision_folder(home, study)
-        self._database = Path(home) / "warehouse" / f"{study}.duckdb"
+        self._database = study_database(home, study)
         self._wait_seconds = wait_seconds
 
     def record(self, asset: str, content: bytes, provenance: Provenance) -> Decision:
@@ -85,7 +86,7 @@ class DecisionStore:
         version = hashlib.sha256(content).hexdigest()
         file = self._file(asset, version)
         made = Materialization(asset, "document", version, None, provenance)
-        with write_transaction(self._database, self._wait()) as connection:
+        with self._database.writing(self._wait(), provenance.run_id) as connection:
             make_private_folder(file.parent)
             replace_file(file, content)
             audit_log.append_entry(connection, made)
@@ -94,7 +95,7 @@ class DecisionStore:
 
     def history(self, asset: str) -> tuple[Decision, ...]:
         """Return every decision of one name, oldest first; the last one counts."""
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             entries = read_log(connection)
         return tuple(self.of(entry) for entry in entries if entry.asset == asset)
 

@@ -16,7 +16,8 @@ import duckdb
 from warehouse import audit_log
 from warehouse.audit_log import Materialization
 from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
-from warehouse.connection import BoundedWait, write_transaction
+from warehouse.connection import BoundedWait
+from warehouse.databases import study_database
 from warehouse.errors import CorruptRelease, ReleaseNotFound
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, sync
@@ -80,7 +81,7 @@ class ReleaseStore:
     def __init__(self, home: Path, study: str, *, wait_seconds: float = 120.0) -> None:
         self.study = check_study(study)
         self.wait_seconds = wait_seconds
-        self._database = Path(home) / "warehouse" / f"{study}.duckdb"
+        self._database = study_database(home, study)
         self._folder = Path(home) / "releases" / study
 
     def write(
@@ -113,7 +114,7 @@ class ReleaseStore:
         generator = asset.rpartition("/")[0]
         folder = self._folder / table_name(generator)
         wait = BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
-        with write_transaction(self._database, wait) as connection:
+        with self._database.writing(wait, provenance.run_id) as connection:
             make_private_folder(folder)
             _remove_unfinished(folder)
             slot = self._slot(connection, asset, folder)

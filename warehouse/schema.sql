@@ -1,5 +1,6 @@
 -- What a study's database holds beside its tables: who made what, from what, with which code and
 -- seed. The tables themselves are in the schema main, one per asset ("gan/x" is main.gan__x).
+-- Portable: no CHECK and no comments on columns of views, which a lake has not.
 -- Safe to apply again: it creates what is missing and refreshes views and comments.
 
 CREATE SCHEMA IF NOT EXISTS audit;
@@ -10,7 +11,7 @@ CREATE TABLE IF NOT EXISTS audit.log (
     recorded_at   TIMESTAMP NOT NULL,
     run_id        VARCHAR   NOT NULL,
     asset         VARCHAR   NOT NULL,
-    kind          VARCHAR   NOT NULL CHECK (kind IN ('table', 'model', 'document')),
+    kind          VARCHAR   NOT NULL,
     data_version  VARCHAR   NOT NULL,
     code_version  VARCHAR   NOT NULL,
     study_hash    VARCHAR   NOT NULL,
@@ -102,13 +103,6 @@ SELECT asset, kind, data_version, n_rows, recorded_at, run_id, sequence
 FROM audit.log
 QUALIFY row_number() OVER (PARTITION BY asset, kind ORDER BY sequence DESC) = 1;
 COMMENT ON VIEW audit.current_versions IS 'The latest log entry of each asset.';
-COMMENT ON COLUMN audit.current_versions.asset IS 'What was made.';
-COMMENT ON COLUMN audit.current_versions.kind IS 'table, model or document.';
-COMMENT ON COLUMN audit.current_versions.data_version IS 'SHA-256 of the content.';
-COMMENT ON COLUMN audit.current_versions.n_rows IS 'Rows of a table; null for models and documents.';
-COMMENT ON COLUMN audit.current_versions.recorded_at IS 'When the entry was written, UTC.';
-COMMENT ON COLUMN audit.current_versions.run_id IS 'Run of the orchestrator.';
-COMMENT ON COLUMN audit.current_versions.sequence IS 'Position in audit.log.';
 
 CREATE OR REPLACE VIEW audit.lineage AS
 SELECT sequence, asset, data_version, link.key AS upstream_asset, link.value AS upstream_version
@@ -118,8 +112,3 @@ FROM (
     FROM audit.log
 );
 COMMENT ON VIEW audit.lineage IS 'One row per log entry and upstream asset: which version was made from which.';
-COMMENT ON COLUMN audit.lineage.sequence IS 'Position in audit.log.';
-COMMENT ON COLUMN audit.lineage.asset IS 'What was made.';
-COMMENT ON COLUMN audit.lineage.data_version IS 'SHA-256 of what was made.';
-COMMENT ON COLUMN audit.lineage.upstream_asset IS 'What it was made from.';
-COMMENT ON COLUMN audit.lineage.upstream_version IS 'SHA-256 of what it was made from, as read.';

@@ -11,8 +11,9 @@ import pyarrow as pa
 from warehouse import audit_log, catalog
 from warehouse.arrow_tables import storable_table
 from warehouse.audit_log import Materialization
-from warehouse.connection import BoundedWait, read_connection, write_transaction
+from warehouse.connection import BoundedWait
 from warehouse.data_version import data_version
+from warehouse.databases import study_database
 from warehouse.errors import (
     CorruptTable,
     ModelNotFound,
@@ -52,7 +53,7 @@ class Warehouse:
         self.study = check_study(study)
         self.wait_seconds = wait_seconds
         self._home = Path(home)
-        self._database = self._home / "warehouse" / f"{study}.duckdb"
+        self._database = study_database(home, study)
 
     def record_table(
         self,
@@ -91,7 +92,7 @@ class Warehouse:
         if unknown:
             raise UnstorableTable(f"comments name no column of {asset!r}: {unknown}; fix the names")
         version, wait = data_version(content), self._wait()
-        with write_transaction(self._database, wait) as connection:
+        with self._database.writing(wait, provenance.run_id) as connection:
             catalog.replace_table(connection, name, content)
             made_by = f"Asset {asset}, data version {version}, run {provenance.run_id}."
             comment = f"{label[:1].upper()}{label[1:]}. {made_by}" if label else made_by
@@ -106,7 +107,7 @@ class Warehouse:
     def record_model(self, asset: str, model: ModelVersion, provenance: Provenance) -> None:
         """Make `model` the current model of `asset` and log where it came from."""
         table_name(asset)
-        with write_transaction(self._database, self._wait()) as connection:
+        with self._database.writing(self._wait(), provenance.run_id) as connection:
             _set_model(connection, asset, model, provenance)
 
     def record_document(self, asset: str, content: bytes, provenance: Provenance) -> Path:
@@ -120,7 +121,7 @@ class Warehouse:
         path = self._home / "reports" / self.study / f"{table_name(asset)}.html"
         version = hashlib.sha256(content).hexdigest()
         made = Materialization(asset, "document", version, None, provenance)
-        with write_transaction(self._database, self._wait()) as connection:
+        with self._database.writing(self._wait(), provenance.run_id) as connection:
             make_private_folder(path.parent)
             replace_file(path, content)
             audit_log.append_entry(connection, made)
@@ -132,7 +133,7 @@ class Warehouse:
         An asset's ``(files)`` are named apart. Empty if `asset` was never made.
         """
         table_name(asset)
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             return catalog.moved_upstream(connection, asset)
 
     def read_table(self, asset: str) -> pd.DataFrame:
@@ -168,7 +169,7 @@ class Warehouse:
     def table_version(self, asset: str) -> TableVersion:
         """Return the version of `asset` that is stored now; raises as `read_table` does."""
         wait = self._wait()
-        with read_connection(self._database, wait) as connection:
+        with self._database.reading(wait) as connection:
             table = catalog.require_table(connection, self.study, asset)
             version = catalog.logged_version(connection, asset)
             size = catalog.table_size(connection, table)
@@ -178,7 +179,7 @@ class Warehouse:
 
     def table_names(self) -> list[str]:
         """Return the names of all tables of the study, sorted."""
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             return catalog.table_names(connection)
 
     def row_count(self, asset: str) -> int:
@@ -194,7 +195,7 @@ class Warehouse:
             If none was recorded yet.
         """
         table_name(asset)
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             model = catalog.current_model(connection, asset)
         if model is None:
             raise ModelNotFound(
@@ -204,8 +205,12 @@ class Warehouse:
 
     def audit_entries(self) -> pd.DataFrame:
         """Return the audit log, oldest entry first, times in UTC."""
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             return audit_log.read_entries(connection)
+
+    def snapshot(self) -> int | None:
+        """Return the number of the lake's last snapshot, None for a file or before any write."""
+        return self._database.snapshot()
 
     def check_audit_log(self) -> int:
         """Recompute every hash of the audit log and return the number of entries.
@@ -215,7 +220,7 @@ class Warehouse:
         CorruptAuditLog
             Naming the first entry that is altered, missing or out of place.
         """
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             return audit_log.check_chain(connection)
 
     def verify_tables(self) -> int:
@@ -226,7 +231,7 @@ class Warehouse:
         CorruptTable
             Naming the tables that are altered, that are missing, or that another program added.
         """
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             names = catalog.table_names(connection)
             logged = {table_name(asset): asset for asset in catalog.logged_assets(connection)}
         faults = [_not_logged(name) for name in names if name not in logged]
@@ -241,7 +246,7 @@ class Warehouse:
         return len(names)
 
     def _content_and_version(self, asset: str) -> tuple[pa.Table, str | None]:
-        with read_connection(self._database, self._wait()) as connection:
+        with self._database.reading(self._wait()) as connection:
             table = catalog.require_table(connection, self.study, asset)
             content = connection.sql(f"SELECT * FROM {table}").to_arrow_table()
             version = catalog.logged_version(connection, asset)

@@ -3,12 +3,13 @@
 import dataclasses
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pytest
 
 from warehouse import CorruptAuditLog, CorruptTable, Provenance, Warehouse, WarehouseError
 from warehouse.audit_log import COLUMNS, entry_hash
+from warehouse.connection import BoundedWait
+from warehouse.databases import study_database
 from warehouse.errors import InvalidProvenance
 
 SEED_VERSION = "5eed" * 16
@@ -25,13 +26,13 @@ def filled(warehouse: Warehouse, origin: Provenance) -> Warehouse:
 
 
 def edit(home: Path, *statements: str) -> None:
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb")) as connection:
+    with study_database(home, "nhefs").writing(BoundedWait("test", 5.0), "edit") as connection:
         for statement in statements:
             connection.execute(statement)
 
 
 def query(home: Path, sql: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb"), read_only=True) as connection:
+    with study_database(home, "nhefs").reading(BoundedWait("test", 5.0)) as connection:
         return connection.execute(sql).fetchall()
 
 

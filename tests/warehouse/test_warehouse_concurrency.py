@@ -96,6 +96,7 @@ def test_killed_writers_leave_the_last_complete_version(home: Path, warehouse: W
         assert warehouse.read_table("seed_table")["x"][0] == 1000 * killed + i
 
 
+@pytest.mark.file_only
 def test_another_program_that_holds_the_file_is_waited_for(
     home: Path, warehouse: Warehouse, origin: Provenance
 ) -> None:
@@ -117,6 +118,7 @@ def test_another_program_that_holds_the_file_is_waited_for(
     assert warehouse.read_table("seed_table")["x"].tolist() == [3]
 
 
+@pytest.mark.file_only
 def test_a_lock_that_is_never_released_ends_the_wait(home: Path, origin: Provenance) -> None:
     impatient = Warehouse(home, "nhefs", wait_seconds=0.3)
     impatient.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
@@ -154,6 +156,7 @@ def test_overlapping_readers_do_not_keep_a_writer_out(
     assert warehouse.check_audit_log() == 6
 
 
+@pytest.mark.file_only
 def test_an_unfinished_first_creation_is_forgotten(
     home: Path, warehouse: Warehouse, origin: Provenance
 ) -> None:

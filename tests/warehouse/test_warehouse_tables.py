@@ -1,6 +1,8 @@
 """Tables come back exactly as they went in, and a refused write changes nothing."""
 
 import stat
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import duckdb
@@ -13,9 +15,9 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from warehouse import Provenance, StorageUnavailable, TableNotFound, Warehouse, WarehouseError
-from warehouse.connection import BoundedWait, read_connection
 from warehouse.errors import InvalidName, UnstorableTable
 
+Opened = Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
 SECRET = "Jane Roe 1961"
 
 
@@ -56,10 +58,12 @@ def test_dtypes_missing_values_and_infinities_survive(
     assert version.waited_seconds == 0.0
 
 
-def test_sql_types_are_the_plain_ones(warehouse: Warehouse, home: Path, origin: Provenance) -> None:
+def test_sql_types_are_the_plain_ones(
+    warehouse: Warehouse, home: Path, origin: Provenance, reading: Opened
+) -> None:
     table = pd.DataFrame({"i": [1], "x": [1.0], "b": [True], "c": pd.Categorical(["u"])})
     warehouse.record_table("gan/hybrid_triplets", table, origin)
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb"), read_only=True) as connection:
+    with reading(home) as connection:
         described = connection.execute("DESCRIBE main.gan__hybrid_triplets").fetchall()
     assert [row[:2] for row in described] == [
         ("i", "BIGINT"),
@@ -70,10 +74,10 @@ def test_sql_types_are_the_plain_ones(warehouse: Warehouse, home: Path, origin: 
 
 
 def test_missing_numbers_are_sql_nulls(
-    warehouse: Warehouse, home: Path, origin: Provenance
+    warehouse: Warehouse, home: Path, origin: Provenance, reading: Opened
 ) -> None:
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1.0, np.nan, 3.0]}), origin)
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb"), read_only=True) as connection:
+    with reading(home) as connection:
         assert connection.execute("SELECT avg(x), count(x) FROM seed_table").fetchone() == (2.0, 2)
 
 
@@ -116,13 +120,13 @@ def test_200_000_rows_keep_their_order(warehouse: Warehouse, origin: Provenance)
     ['"; DROP TABLE seed_table; --', "it's", "with space", "Größe 漢字", "rowid", "select", " "],
 )
 def test_any_column_name_is_only_a_name(
-    warehouse: Warehouse, home: Path, origin: Provenance, name: str
+    warehouse: Warehouse, home: Path, origin: Provenance, name: str, reading: Opened
 ) -> None:
     table = pd.DataFrame({name: [1, 2], "other": [3, 4]})
     comment = "'); DROP TABLE seed_table; --"
     warehouse.record_table("seed_table", table, origin, column_comments={name: comment})
     assert warehouse.read_table("seed_table").to_dict("list") == {name: [1, 2], "other": [3, 4]}
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb"), read_only=True) as connection:
+    with reading(home) as connection:
         query = "SELECT comment FROM duckdb_columns() WHERE table_name = 'seed_table'"
         assert connection.execute(query).fetchall() == [(comment,), (None,)]
 
@@ -185,12 +189,12 @@ def test_what_cannot_be_kept_is_refused_without_quoting_a_cell(
 
 
 def test_a_label_opens_the_tables_comment(
-    warehouse: Warehouse, home: Path, origin: Provenance
+    warehouse: Warehouse, home: Path, origin: Provenance, reading: Opened
 ) -> None:
     table = pd.DataFrame({"x": [1]})
     warehouse.record_table("gan/hybrid_triplets", table, origin, label="not for release")
     warehouse.record_table("seed_table", table, origin)
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb"), read_only=True) as connection:
+    with reading(home) as connection:
         query = "SELECT comment FROM duckdb_tables() WHERE table_name = ?"
         labelled, plain = (
             connection.execute(query, [name]).fetchall()[0][0]
@@ -208,10 +212,10 @@ def test_comment_on_an_unknown_column_is_refused(warehouse: Warehouse, origin: P
 
 
 def test_a_failure_inside_the_transaction_keeps_table_and_log(
-    warehouse: Warehouse, home: Path, origin: Provenance
+    warehouse: Warehouse, home: Path, origin: Provenance, writing: Opened
 ) -> None:
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
-    with duckdb.connect(str(home / "warehouse" / "nhefs.duckdb")) as connection:
+    with writing(home) as connection:
         connection.execute("ALTER TABLE audit.log RENAME COLUMN user_name TO nobody")
     with pytest.raises(duckdb.Error, match="user_name"):
         warehouse.record_table("seed_table", pd.DataFrame({"x": [2]}), origin)
@@ -225,7 +229,7 @@ def test_a_study_never_written_reads_as_empty(warehouse: Warehouse, home: Path) 
     assert warehouse.verify_tables() == 0
     with pytest.raises(TableNotFound, match="materialize that asset first. Tables so far: none"):
         warehouse.read_table("seed_table")
-    assert not home.exists()
+    assert not (home / "warehouse").exists()
 
 
 def test_missing_table_names_those_there_are(warehouse: Warehouse, origin: Provenance) -> None:
@@ -234,6 +238,7 @@ def test_missing_table_names_those_there_are(warehouse: Warehouse, origin: Prove
         warehouse.table_version("seed_table")
 
 
+@pytest.mark.file_only
 def test_a_file_that_is_no_database_is_reported(
     warehouse: Warehouse, home: Path, origin: Provenance
 ) -> None:
@@ -261,6 +266,7 @@ def test_documents_are_replaced_whole_and_logged(
     assert warehouse.audit_entries()["kind"].tolist() == ["document", "document"]
 
 
+@pytest.mark.file_only
 def test_only_the_owner_can_read(warehouse: Warehouse, home: Path, origin: Provenance) -> None:
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
     warehouse.record_document("study_report", b"x", origin)
@@ -280,11 +286,10 @@ def test_only_the_owner_can_read(warehouse: Warehouse, home: Path, origin: Prove
 
 
 def test_the_network_and_extensions_are_out_of_reach(
-    warehouse: Warehouse, origin: Provenance
+    warehouse: Warehouse, home: Path, origin: Provenance, reading: Opened
 ) -> None:
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
-    wait = BoundedWait("test", 5.0)
-    with read_connection(warehouse._database, wait) as connection:
+    with reading(home) as connection:
         names = "'autoinstall_known_extensions', 'autoload_known_extensions'"
         query = f"SELECT value FROM duckdb_settings() WHERE name IN ({names})"
         assert connection.execute(query).fetchall() == [("false",), ("false",)]

@@ -1,0 +1,62 @@
+"""`hybrid warehouse`: where the studies are kept, and moving them."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dagster_project.refusals import console, refusals, refuse
+from dagster_project.resources import hybrid_home
+from warehouse import LakeSettings, Warehouse, lake_settings, migrate, stored_studies
+
+app = typer.Typer(
+    help="Where studies are kept: files of this home, or a lake that several hosts share.\n\n"
+    "Example: hybrid warehouse show",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def show() -> None:
+    """Tell where the studies of this home are kept, and what each holds.
+
+    Example: hybrid warehouse show
+    """
+    home = hybrid_home()
+    with refusals():
+        lake = lake_settings(home)
+        place = f"files in {home}" if lake is None else f"lake {lake.catalog}, {lake.data_path}"
+        table = Table("study", "tables", "log entries", "snapshot", box=None)
+        for study in stored_studies(home):
+            warehouse = Warehouse(home, study)
+            snapshot = warehouse.snapshot()
+            counted = len(warehouse.table_names()), len(warehouse.audit_entries())
+            table.add_row(study, *map(str, counted), "" if snapshot is None else str(snapshot))
+    console.print(place, markup=False, soft_wrap=True)
+    console.print(table)
+
+
+@app.command("migrate")
+def migrate_home(
+    catalog: Annotated[
+        str, typer.Option(help="libpq string of the lake's PostgreSQL database, no password.")
+    ] = "",
+    data_path: Annotated[str, typer.Option(help="Folder of the lake's Parquet files.")] = "",
+    to_files: Annotated[bool, typer.Option("--to-files", help="Back to files.")] = False,
+) -> None:
+    """Move every study of this home to a lake, or back to files, and compare every hash.
+
+    Stop runs and the UI first. The old content is kept. The password, if there is one, is read
+    from PGPASSWORD or the file that PGPASSFILE names.
+
+    Example: hybrid warehouse migrate --catalog "host=db dbname=hybrid" --data-path /mnt/lake
+    """
+    if to_files == bool(catalog) or bool(catalog) != bool(data_path):
+        refuse("name --catalog and --data-path, or --to-files")
+    with refusals():
+        lake = None if to_files else LakeSettings(catalog=catalog, data_path=data_path)
+        moved = migrate(hybrid_home(), lake)
+    console.print(
+        f"{len(moved.studies)} studies moved: {moved.n_tables} tables and {moved.n_entries} "
+        "entries of audit logs, each with the same hash as before"
+    )

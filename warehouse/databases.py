@@ -1,0 +1,159 @@
+"""Where the database of a study is: a file in the home, or a lake that the home names."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import duckdb
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from warehouse.connection import BoundedWait, read_connection, write_transaction
+from warehouse.errors import StorageUnavailable
+from warehouse.lake import LakeDatabase, studies_in
+from warehouse.names import check_study
+from warehouse.private_files import make_private_folder, replace_file
+
+SETTINGS = "storage.json"
+
+
+class StudyDatabase(Protocol):
+    """What the warehouse needs of the place where a study's database is."""
+
+    def writing(
+        self, wait: BoundedWait, run_id: str
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Run the body in one transaction, alone."""
+
+    def reading(self, wait: BoundedWait) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Give the last committed content, read-only; a study never written is empty."""
+
+    def snapshot(self) -> int | None:
+        """Return the number of the last snapshot, None where there are none."""
+
+
+@dataclass(frozen=True)
+class FileDatabase:
+    """The database of one study as a DuckDB file, for the processes of one host.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    lake : pathlib.Path, optional
+        Settings of the home's lake: once they are there, the file is no longer in use.
+    """
+
+    path: Path
+    lake: Path | None = None
+
+    @contextmanager
+    def writing(self, wait: BoundedWait, run_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Run the body in one transaction, alone; a file keeps no snapshots to name."""
+        with write_transaction(self.path, wait) as connection:
+            self._require_in_use()
+            yield connection
+
+    @contextmanager
+    def reading(self, wait: BoundedWait) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the committed content, beside other readers."""
+        with read_connection(self.path, wait) as connection:
+            self._require_in_use()
+            yield connection
+
+    def snapshot(self) -> int | None:
+        """Return None: a file has one content."""
+
+    def _require_in_use(self) -> None:
+        """Refuse a file whose home was moved to a lake while we waited for the lock."""
+        if self.lake is not None and self.lake.exists():
+            raise StorageUnavailable(
+                f"{self.path} is no longer in use: its home keeps its studies in a lake now; "
+                "run again"
+            )
+
+
+def _without_password(catalog: str) -> str:
+    if "password" in catalog.lower():
+        raise ValueError("expected no password; libpq reads PGPASSWORD or the file PGPASSFILE")
+    return catalog
+
+
+class LakeSettings(BaseModel):
+    """The lake that a home keeps its studies in: its ``storage.json``.
+
+    Attributes
+    ----------
+    catalog : str
+        libpq connection string of the PostgreSQL database, without a password.
+    data_path : str
+        Folder of the Parquet files, the same for all hosts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    catalog: Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
+    data_path: Annotated[str, Field(min_length=1)]
+
+
+def study_database(home: Path, study: str) -> StudyDatabase:
+    """Return the database of a study, in the lake if the home names one.
+
+    Raises
+    ------
+    InvalidName
+        If `study` cannot name a database.
+    StorageUnavailable
+        If the home's ``storage.json`` cannot be read.
+    """
+    lake = lake_settings(home)
+    if lake is None:
+        return FileDatabase(_file(home, study), Path(home) / SETTINGS)
+    return database_in(home, study, lake)
+
+
+def database_in(home: Path, study: str, lake: LakeSettings | None) -> StudyDatabase:
+    """Return the database of a study in a lake, or its file if there is none."""
+    if lake is None:
+        return FileDatabase(_file(home, study))
+    return LakeDatabase(check_study(study), lake.catalog, lake.data_path)
+
+
+def _file(home: Path, study: str) -> Path:
+    return Path(home) / "warehouse" / f"{check_study(study)}.duckdb"
+
+
+def stored_studies(home: Path) -> list[str]:
+    """Name the studies that were ever written in a home, sorted."""
+    lake = lake_settings(home)
+    if lake is not None:
+        return studies_in(lake.catalog)
+    return sorted(file.stem for file in (Path(home) / "warehouse").glob("*.duckdb"))
+
+
+def lake_settings(home: Path) -> LakeSettings | None:
+    """Return the lake that a home names, None if it keeps files.
+
+    Raises
+    ------
+    StorageUnavailable
+        If its ``storage.json`` cannot be read.
+    """
+    path = Path(home) / SETTINGS
+    if not path.is_file():
+        return None
+    try:
+        return LakeSettings.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise StorageUnavailable(f"{path} cannot be read; mend or remove it ({error})") from error
+
+
+def use_storage(home: Path, lake: LakeSettings | None) -> None:
+    """Let a home keep its studies in `lake` from now on; None for files."""
+    settings = Path(home) / SETTINGS
+    if lake is None:
+        settings.unlink(missing_ok=True)
+    else:
+        make_private_folder(settings.parent)
+        replace_file(settings, lake.model_dump_json(indent=2).encode())

@@ -1,0 +1,136 @@
+"""Moving every study of a home between files and a lake, whole or not at all."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from warehouse import audit_log, catalog
+from warehouse.arrow_tables import storable_table
+from warehouse.connection import BoundedWait
+from warehouse.data_version import data_version
+from warehouse.databases import (
+    FileDatabase,
+    LakeSettings,
+    StudyDatabase,
+    database_in,
+    lake_settings,
+    stored_studies,
+    use_storage,
+)
+from warehouse.errors import CorruptTable, StorageUnavailable
+from warehouse.names import quoted
+from warehouse.tables import Warehouse
+
+_AUDIT_TABLES = ("log", "chain_end", "current_model", "check_result", "subject")
+_INCOMING = "incoming content"
+_MESSAGE, _MOVED = "migration", ".moved"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What was moved.
+
+    Attributes
+    ----------
+    studies : tuple of str
+    n_tables, n_entries : int
+        Tables, and entries of audit logs, of all studies; each was hashed in both places.
+    """
+
+    studies: tuple[str, ...]
+    n_tables: int
+    n_entries: int
+
+
+def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.0) -> Migration:
+    """Copy the database of every study, compare every hash, then switch the home.
+
+    Nobody else can write meanwhile. The old content stays: a file gets the ending ``.moved``, a
+    lake is left as it is. Models, reports and releases are files of the home in both cases.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        Folder of the project's state.
+    lake : LakeSettings or None
+        Where to; None for files.
+    wait_seconds : float
+        How long to wait for the writers of each study.
+
+    Raises
+    ------
+    StorageUnavailable
+        If the home keeps its studies there already, or a study is there.
+    CorruptTable, CorruptAuditLog
+        If something is not what its audit log says, before or after the copy.
+    """
+    if lake_settings(home) == lake:
+        raise StorageUnavailable(f"{home} keeps its studies there already; nothing was moved")
+    studies = tuple(stored_studies(home))
+    for study in studies:
+        Warehouse(home, study, wait_seconds=wait_seconds).verify_tables()
+    n_tables = n_entries = 0
+    with ExitStack() as sources:
+        with ExitStack() as targets:  # commits all copies, or none
+            for study in studies:
+                wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
+                now, then = (database_in(home, study, at) for at in (lake_settings(home), lake))
+                origin = sources.enter_context(now.writing(wait, _MESSAGE))
+                copy = targets.enter_context(then.writing(wait, _MESSAGE))
+                n_tables += _copy_study(study, origin, copy)
+                n_entries += audit_log.check_chain(copy)
+        use_storage(home, lake)
+        for study in studies:
+            _put_aside(database_in(home, study, None), lake)
+    return Migration(studies, n_tables, n_entries)
+
+
+def _copy_study(
+    study: str, origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConnection
+) -> int:
+    if audit_log.chain_end(copy)[0]:
+        raise StorageUnavailable(f"study {study!r} is there already; move it away first")
+    names = catalog.table_names(origin)
+    for name in names:
+        catalog.replace_table(copy, name, _content(origin, f"main.{quoted(name)}"))
+        catalog.comment_table(copy, name, *catalog.comments(origin, name))
+    for table in _AUDIT_TABLES:
+        _replace_rows(copy, f"audit.{table}", _content(origin, f"audit.{table}"))
+    differing = list(_differing(origin, copy, [f"main.{quoted(name)}" for name in names]))
+    if differing:
+        raise CorruptTable(
+            f"study {study!r}: {', '.join(differing)} read differently after the copy; nothing "
+            "was moved"
+        )
+    return len(names)
+
+
+def _content(connection: duckdb.DuckDBPyConnection, table: str) -> pa.Table:
+    return storable_table(connection.sql(f"FROM {table}").to_arrow_table())
+
+
+def _replace_rows(connection: duckdb.DuckDBPyConnection, table: str, content: pa.Table) -> None:
+    columns = ", ".join(quoted(column) for column in content.column_names)
+    connection.register(_INCOMING, content)
+    connection.execute(f"DELETE FROM {table}")
+    connection.execute(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM temp.{quoted(_INCOMING)}"
+    )
+    connection.unregister(_INCOMING)
+
+
+def _differing(
+    origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConnection, tables: list[str]
+) -> Iterator[str]:
+    for table in (*tables, *(f"audit.{name}" for name in _AUDIT_TABLES)):
+        if data_version(_content(origin, table)) != data_version(_content(copy, table)):
+            yield table
+
+
+def _put_aside(database: StudyDatabase, lake: LakeSettings | None) -> None:
+    if lake is not None and isinstance(database, FileDatabase) and database.path.exists():
+        database.path.rename(database.path.with_name(database.path.name + _MOVED))
