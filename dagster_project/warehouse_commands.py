@@ -1,5 +1,6 @@
 """`hybrid warehouse`: where the studies are kept, and moving them."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ from rich.table import Table
 
 from dagster_project.refusals import console, refusals, refuse
 from dagster_project.resources import hybrid_home
-from warehouse import LakeSettings, Warehouse, lake_settings, migrate, stored_studies
+from warehouse import LakeDatabase, LakeSettings, Warehouse, lake_settings, migrate, stored_studies
 
 app = typer.Typer(
     help="Where studies are kept: files of this home, or a lake that several hosts share.\n\n"
@@ -57,6 +58,26 @@ def migrate_home(
         lake = None if to_files else LakeSettings(catalog=catalog, data_path=data_path)
         moved = migrate(hybrid_home(), lake)
     console.print(
-        f"{len(moved.studies)} studies moved: {moved.n_tables} tables and {moved.n_entries} "
-        "entries of audit logs, each with the same hash as before"
+        f"studies moved: {len(moved.studies)}; tables: {moved.n_tables}, entries of audit logs: "
+        f"{moved.n_entries}, each with the same hash as before"
     )
+
+
+@app.command()
+def forget(
+    days: Annotated[int, typer.Option(min=0, help="Snapshots younger than this are kept.")],
+) -> None:
+    """Delete old snapshots of a lake, and with them rows that were replaced or erased since.
+
+    What each study holds now stays. Releases are folders of their own and stay too.
+
+    Example: hybrid warehouse forget --days 30
+    """
+    home, before = hybrid_home(), datetime.now(UTC) - timedelta(days=days)
+    with refusals():
+        lake = lake_settings(home)
+        if lake is None:
+            refuse("this home keeps its studies in files, which hold no old snapshots")
+        for study in stored_studies(home):
+            database = LakeDatabase(study, lake.catalog, lake.data_path)
+            console.print(f"{study}: {database.forget(before)} snapshots deleted", markup=False)

@@ -23,6 +23,7 @@ from warehouse.errors import (
     WarehouseError,
 )
 from warehouse.keyed_hash import KeyedHash
+from warehouse.lake import LakeDatabase
 from warehouse.log_entries import LogEntry, Trace, latest_entry, trace
 from warehouse.migration import Migration, migrate
 from warehouse.models import ModelStore, ModelVersion
@@ -47,6 +48,7 @@ __all__ = [
     "InvalidName",
     "KeyNotFound",
     "KeyedHash",
+    "LakeDatabase",
     "LakeSettings",
     "LogEntry",
     "Migration",

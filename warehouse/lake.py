@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from importlib import resources
 
@@ -109,6 +110,27 @@ class LakeDatabase:
                 f"SELECT id FROM ducklake_current_snapshot({quoted_text(self._alias)})"
             )
             return int(found.fetchall()[0][0])
+
+    def forget(self, before: datetime) -> int:
+        """Delete the snapshots older than `before`, and the files that only they need.
+
+        What the last snapshot holds stays. Rows that were replaced, or erased from the seed, are
+        in the lake until this is done.
+
+        Returns
+        -------
+        int
+            Number of snapshots deleted.
+        """
+        name = quoted_text(self._alias)
+        with self._session() as session, self._errors():
+            if not self._attach(session, create=False):
+                return 0
+            forgotten = session.execute(
+                f"CALL ducklake_expire_snapshots({name}, older_than => ?)", [before]
+            ).fetchall()
+            session.execute(f"CALL ducklake_cleanup_old_files({name}, cleanup_all => true)")
+        return len(forgotten)
 
     @property
     def _alias(self) -> str:

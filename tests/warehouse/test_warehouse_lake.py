@@ -1,6 +1,7 @@
 """A lake: what hosts share, what a snapshot names, and moving there and back."""
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -10,6 +11,7 @@ import pytest
 from warehouse import (
     AuditTrail,
     CorruptTable,
+    LakeDatabase,
     LakeSettings,
     Provenance,
     StorageUnavailable,
@@ -24,7 +26,6 @@ from warehouse import (
 from warehouse.connection import BoundedWait
 from warehouse.databases import study_database
 from warehouse.errors import InvalidName
-from warehouse.lake import LakeDatabase
 
 pytestmark = pytest.mark.lake
 WAIT = BoundedWait("test", 20.0)
@@ -78,6 +79,28 @@ def test_a_snapshot_names_its_run_and_can_be_read_later(
         ).fetchall()
     assert old == [(1,)]
     assert messages == [("run-1",), ("run-1",)]
+
+
+def test_forgotten_snapshots_take_their_rows_with_them(
+    lake_home: Path, new_lake: LakeSettings, origin: Provenance
+) -> None:
+    warehouse = Warehouse(lake_home, "nhefs")
+    for rows in (5000, 4999):
+        table = pd.DataFrame({"subject": [f"canary {i}" for i in range(rows)]})
+        warehouse.record_table("seed_table", table, origin)
+    database = LakeDatabase("nhefs", new_lake.catalog, new_lake.data_path)
+    files = Path(new_lake.data_path, "nhefs", "main", "seed_table")
+    assert len(list(files.iterdir())) == 2
+    assert database.forget(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert len(list(files.iterdir())) == 2
+    assert database.forget(datetime.now(UTC) + timedelta(seconds=1)) > 0
+    assert len(list(files.iterdir())) == 1
+    assert warehouse.row_count("seed_table") == 4999
+    assert warehouse.verify_tables() == 1
+    assert warehouse.check_audit_log() == 2
+    assert (
+        LakeDatabase("other", new_lake.catalog, new_lake.data_path).forget(datetime.now(UTC)) == 0
+    )
 
 
 def test_rows_keep_their_order_in_many_files(lake_home: Path, origin: Provenance) -> None:
