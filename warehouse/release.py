@@ -39,11 +39,14 @@ class ReleaseSlot:
         Entries of the audit log so far; the release's own will be the next.
     entry_hash : str
         Hash of the last one: who keeps it can tell later if the log was cut or rewritten.
+    snapshot : int or None
+        Of the lake, which holds what the release is made from; None for a home of files.
     """
 
     number: int
     n_entries: int
     entry_hash: str
+    snapshot: int | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ class ReleaseStore:
         """Count folders and log entries: a number stays taken if its folder was moved away."""
         numbers = [int(each.name) for each in _numbered(folder.iterdir())]
         n_logged = audit_log.count_entries(connection, asset, "document")
-        return ReleaseSlot(max([n_logged, *numbers]) + 1, *audit_log.chain_end(connection))
+        number, end = max([n_logged, *numbers]) + 1, audit_log.chain_end(connection)
+        return ReleaseSlot(number, *end, self._database.snapshot())
 
 
 def _numbered(folders: Iterable[Path]) -> list[Path]:

@@ -38,7 +38,7 @@ def release_bundle_assets(make: AssetFactory, generator: str) -> list[dg.AssetsD
 
 
 def _files(contents: ReleaseContents, slot: ReleaseSlot, key: bytes | None) -> dict[str, bytes]:
-    head = AuditHead(n_entries=slot.n_entries, entry_hash=slot.entry_hash)
+    head = AuditHead(n_entries=slot.n_entries, entry_hash=slot.entry_hash, snapshot=slot.snapshot)
     numbered = {"number": slot.number, "audit_head": head}
     card = contents.draft.model_copy(update=numbered)
     files = bundle_files(card, contents.table, contents.others)

@@ -76,6 +76,6 @@ def _release_json(card: ReleaseCard) -> bytes:
         "released_on": card.released_on.isoformat(),
         **card.origin.model_dump(),
         "card_numbers_sha256": card.numbers_sha256,
-        "audit_head": card.audit_head.model_dump(),
+        "audit_head": card.audit_head.model_dump(exclude_none=True),
     }
     return (json.dumps(document, indent=1) + "\n").encode()

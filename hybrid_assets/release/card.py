@@ -103,10 +103,13 @@ class AuditHead(Part):
     ----------
     n_entries : int
     entry_hash : str
+    snapshot : int or None
+        Of the warehouse, if it keeps earlier ones.
     """
 
     n_entries: int
     entry_hash: str
+    snapshot: int | None = None
 
 
 class ReleaseCard(Part):

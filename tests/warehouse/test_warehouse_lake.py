@@ -14,6 +14,8 @@ from warehouse import (
     LakeDatabase,
     LakeSettings,
     Provenance,
+    ReleaseSlot,
+    ReleaseStore,
     StorageUnavailable,
     Warehouse,
     WarehouseBusy,
@@ -79,6 +81,20 @@ def test_a_snapshot_names_its_run_and_can_be_read_later(
         ).fetchall()
     assert old == [(1,)]
     assert messages == [("run-1",), ("run-1",)]
+
+
+def test_a_release_names_the_snapshot_it_was_made_from(lake_home: Path, origin: Provenance) -> None:
+    warehouse, slots = Warehouse(lake_home, "nhefs"), []
+    warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
+    made_from = warehouse.snapshot()
+
+    def contents(slot: ReleaseSlot) -> dict[str, bytes]:
+        slots.append(slot)
+        return {"a.csv": b"x\n1\n"}
+
+    ReleaseStore(lake_home, "nhefs").write("cart/release_bundle", contents, origin)
+    assert [(slot.number, slot.n_entries, slot.snapshot) for slot in slots] == [(1, 1, made_from)]
+    assert warehouse.snapshot() == made_from + 1
 
 
 def test_forgotten_snapshots_take_their_rows_with_them(
