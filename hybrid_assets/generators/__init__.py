@@ -12,6 +12,7 @@ from hybrid_assets.generators.base import (
 )
 from hybrid_assets.generators.bootstrap import BootstrapGenerator
 from hybrid_assets.generators.cart import CartGenerator
+from hybrid_assets.generators.dp import DpGenerator, DpSettings
 from hybrid_assets.generators.drawing import DrawReport, draw_valid
 from hybrid_assets.generators.gan import GanGenerator
 from hybrid_assets.generators.great import GreatGenerator
@@ -23,6 +24,7 @@ GENERATORS: dict[str, type[CovariateGenerator]] = {
     "gan": GanGenerator,
     "llm": LlmGenerator,
     "great": GreatGenerator,
+    "dp": DpGenerator,
 }
 
 
@@ -41,6 +43,7 @@ __all__ = [
     "GENERATORS",
     "AnyGeneratorSettings",
     "CovariateGenerator",
+    "DpSettings",
     "DrawReport",
     "GeneratorSettings",
     "ScoresRows",

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hybrid_assets.generators.private.mechanisms import choice_scale, noise_scale
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 
@@ -70,3 +71,27 @@ def any_table(request: pytest.FixtureRequest) -> tuple[pd.DataFrame, TableSchema
     if request.param == "constant":
         columns |= {"height": np.full(400, 1.75), "country": ["here"] * 400, "year": [2020] * 400}
     return as_study_table(columns)
+
+
+class SeededNoise:
+    """OpenDP's answers by numpy's generator, for tests of all but the noise; remembers prices."""
+
+    def __init__(self, seed=0):
+        self.rng = np.random.default_rng(seed)
+        self.spent, self.scores = [], []
+
+    def noisy_counts(self, counts, rho):
+        assert counts.dtype == np.int64
+        self.spent.append(rho)
+        return counts + np.round(self.rng.normal(0, noise_scale(rho), counts.shape)).astype(int)
+
+    def best(self, scores, rho, largest_weight):
+        self.spent.append(rho)
+        self.scores.append(scores)
+        noisy = scores + self.rng.gumbel(0, choice_scale(rho, largest_weight), len(scores))
+        return int(np.argmax(noisy))
+
+
+@pytest.fixture
+def seeded_noise():
+    return SeededNoise

@@ -1,0 +1,1 @@
+"""What the generator `dp` is made of: declared bins, private counts, a graphical model."""
