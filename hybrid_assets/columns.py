@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from hybrid_assets.declared_columns import MISSING_LEVEL
 from hybrid_assets.errors import SeedTableError
-from hybrid_assets.missing_values import MISSING_LEVEL
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
 from hybrid_assets.study import CovariateSettings, Study
 
@@ -55,14 +55,17 @@ def infer_column(
     if kind is ColumnKind.CONTINUOUS:
         decimals = settings.decimals if settings.decimals is not None else shown_decimals(numbers)
         numbers = numbers.round(decimals)
+    lowest, highest = settings.range or (float(numbers.min()), float(numbers.max()))
     return ColumnSchema(
-        name=name,
-        role=role,
-        kind=kind,
-        minimum=float(numbers.min()),
-        maximum=float(numbers.max()),
-        decimals=decimals,
+        name=name, role=role, kind=kind, minimum=lowest, maximum=highest, decimals=decimals
     )
+
+
+def within_range(values: pd.Series, settings: CovariateSettings) -> pd.Series:
+    """Set values beyond the declared range to its nearer end; other columns pass."""
+    if settings.range is None or not pd.api.types.is_numeric_dtype(values):
+        return values
+    return values.clip(*settings.range)
 
 
 def _inferred_kind(values: pd.Series, name: str, study: Study) -> ColumnKind:

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
+from hybrid_assets.declared_columns import LISTED, MISSING_LEVEL
 from hybrid_assets.errors import SeedTableError
-from hybrid_assets.schema import ColumnKind, level_words
+from hybrid_assets.schema import level_words
 from hybrid_assets.study import CovariateSettings, Study
-
-MISSING_LEVEL = "missing"
-LISTED = (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL)
 
 
 def flag_name(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.column_names import require_columns
-from hybrid_assets.columns import holds_lists, infer_column, is_zero_one
+from hybrid_assets.columns import holds_lists, infer_column, is_zero_one, within_range
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.estimators.estimand import ESTIMANDS
 from hybrid_assets.estimators.subgroups import SUBGROUP_COLUMN, subgroup_problem
@@ -64,6 +64,7 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
     _require_complete_ends(table, study)
     kept = apply_policies(table, covariates, study)
     constant = tuple(name for name in covariates if kept[name].nunique(dropna=False) < 2)
+    _require_declared_to_vary(constant, study)
     for name in constant:
         warnings.warn(
             f"study {study.name!r}, column {name!r}: a single value; left out of the covariates",
@@ -115,6 +116,17 @@ def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
             raise SeedTableError(
                 study.name, name, expected="no missing value", got=f"{n_missing} missing"
             )
+
+
+def _require_declared_to_vary(constant: tuple[str, ...], study: Study) -> None:
+    """Leave no covariate out of a private study by what its people's rows hold."""
+    if constant and study.promises_privacy:
+        raise SeedTableError(
+            study.name,
+            constant[0],
+            expected="two values or more for generator dp (take the column out of the study file)",
+            got="a single value",
+        )
 
 
 def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
@@ -185,11 +197,12 @@ def _canonical(
     settings = {
         **covariates,
         study.treatment: CovariateSettings(kind=ColumnKind.BINARY),
-        study.outcome: CovariateSettings(decimals=study.outcome_decimals),
+        study.outcome: study.outcome_settings,
     }
     columns, schemas = {}, []
     for name in (str(name) for name in table.columns if name in settings):
-        schema = infer_column(table[name], name, settings[name], study)
-        columns[name] = schema.cast_present(table[name])
+        values = within_range(table[name], settings[name])
+        schema = infer_column(values, name, settings[name], study)
+        columns[name] = schema.cast_present(values)
         schemas.append(schema)
     return pd.DataFrame(columns), TableSchema(study=study.name, columns=tuple(schemas))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.columns import is_zero_one
+from hybrid_assets.columns import is_zero_one, within_range
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.missing_values import apply_policies, flag_name
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema, level_words
@@ -42,7 +42,12 @@ def split_seed(rows: pd.DataFrame, schema: TableSchema, is_holdout: np.ndarray) 
 
 
 def draw_holdout(
-    rows: pd.DataFrame, schema: TableSchema, *, share: float, rng: np.random.Generator
+    rows: pd.DataFrame,
+    schema: TableSchema,
+    *,
+    share: float,
+    rng: np.random.Generator,
+    within_arms: bool = True,
 ) -> np.ndarray:
     """Choose a share of the rows, at random within each arm.
 
@@ -60,6 +65,9 @@ def draw_holdout(
         In (0, 1).
     rng : Generator
         Draws the holdout.
+    within_arms : bool
+        If false, rows are chosen whatever they hold, so that one person's
+        treatment moves nobody else: what differential privacy rests on.
 
     Returns
     -------
@@ -73,6 +81,9 @@ def draw_holdout(
         holdout gets none of an arm.
     """
     holdout = np.zeros(len(rows), dtype=bool)
+    if not within_arms:
+        holdout[rng.choice(len(rows), size=max(round(share * len(rows)), 1), replace=False)] = True
+        return holdout
     is_binary = schema[schema.outcome].kind is ColumnKind.BINARY
     strata = rows[schema.outcome].to_numpy() if is_binary else np.zeros(len(rows))
     for arm in (0, 1):
@@ -178,7 +189,13 @@ def conform_holdout(
     covariates = {n: settings.get(n, CovariateSettings()) for n in schema.covariate_names}
     kept = apply_policies(rows, covariates, study)
     identifiers = {name: kept[name] for name in study.identifiers if name in kept.columns}
-    conformed = {c.name: _conformed(kept[c.name], c, schema, table) for c in schema.columns}
+    stated = {**covariates, schema.outcome: study.outcome_settings}
+    conformed = {
+        c.name: _conformed(
+            within_range(kept[c.name], stated.get(c.name, CovariateSettings())), c, schema, table
+        )
+        for c in schema.columns
+    }
     return pd.DataFrame({**identifiers, **conformed})
 
 

@@ -8,17 +8,21 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    FiniteFloat,
     StrictInt,
     StrictStr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from hybrid_assets.benchmark.settings import BenchmarkSettings
+from hybrid_assets.declared_columns import require_declared
 from hybrid_assets.estimators import (
     DEFAULT_ESTIMATORS,
     ESTIMATORS,
@@ -29,6 +33,7 @@ from hybrid_assets.gates.settings import Gates
 from hybrid_assets.generators import (
     GENERATORS,
     AnyGeneratorSettings,
+    DpSettings,
     UndecidedGeneratorSettings,
 )
 from hybrid_assets.named_settings import generators_by_name, named_settings
@@ -43,7 +48,20 @@ from hybrid_assets.release.settings import ReleaseSettings
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.sensitivity.settings import SensitivitySettings
 
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if not ends[0] < ends[1]:
+        raise ValueError("range: expected the lower end first")
+    return ends
+
+
 MissingPolicy = Literal["refuse", "drop_rows", "category", "impute"]
+TWO_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+NumberRange = Annotated[
+    tuple[FiniteFloat, FiniteFloat],
+    AfterValidator(_ascending),
+    WithJsonSchema(TWO_NUMBERS),  # Dagster reads no prefixItems
+]
 StudyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 
 
@@ -61,7 +79,10 @@ class CovariateSettings(Strict):
     kind : ColumnKind, optional
         Measurement scale.
     levels : tuple, optional
-        Order of the levels of an ordinal column, lowest first.
+        All levels of a categorical or ordinal column; of an ordinal one lowest first.
+    range : tuple of float, optional
+        Least and greatest number. Values beyond count as the nearer end, in
+        everything that is made; nothing says whose they were.
     decimals : int, optional
         Digits after the point that may be shown, 0 to 12.
     missing : {"refuse", "drop_rows", "category", "impute"}, optional
@@ -72,13 +93,25 @@ class CovariateSettings(Strict):
 
     kind: ColumnKind | None = None
     levels: tuple[StrictInt | StrictStr, ...] | None = None
+    range: NumberRange | None = None
     decimals: int | None = Field(default=None, ge=0, le=12)
     missing: MissingPolicy | None = None
 
     @model_validator(mode="after")
-    def _levels_belong_to_ordinal(self) -> Self:
-        if self.levels is not None and self.kind is not ColumnKind.ORDINAL:
-            raise ValueError("levels are given for kind: ordinal only")
+    def _range_belongs_to_numbers(self) -> Self:
+        if self.range is None:
+            return self
+        if self.kind not in (None, ColumnKind.BINARY, ColumnKind.INTEGER, ColumnKind.CONTINUOUS):
+            raise ValueError("range is given for numbers only")
+        if self.kind is ColumnKind.INTEGER and any(end % 1 for end in self.range):
+            raise ValueError("range of kind: integer: expected whole numbers")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_belong_to_listed_kinds(self) -> Self:
+        listed = (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL)
+        if self.levels is not None and self.kind not in listed:
+            raise ValueError("levels are given for kind: categorical or ordinal only")
         if self.levels is not None and len(set(map(str, self.levels))) < len(self.levels):
             raise ValueError("levels name each level once")
         return self
@@ -115,6 +148,12 @@ class Study(Strict):
         Columns that never leave the seed table.
     missing : {"refuse", "drop_rows", "category", "impute"}
         What to do about missing covariates unless a column says otherwise.
+    outcome_decimals : int, optional
+        Digits of the outcome that may be shown.
+    outcome_range : tuple of float, optional
+        Least and greatest outcome; values beyond count as the nearer end. With
+        it `outcome_decimals` decides the kind: [0, 1] and 0 are a 0/1 outcome,
+        other ranges and 0 whole numbers.
     estimators : tuple of str
         How effects are estimated; tmle among them.
     estimands : tuple of {"ate", "att", "atc", "risk_ratio", "odds_ratio"}
@@ -160,6 +199,7 @@ class Study(Strict):
     identifiers: tuple[str, ...] = ()
     missing: MissingPolicy = "refuse"
     outcome_decimals: int | None = Field(default=None, ge=0, le=12)
+    outcome_range: NumberRange | None = None
     design: AssignmentDesign
     recipe: RecipeWord = "targeted"
     nuisance: NuisanceSettings = NuisanceSettings()
@@ -274,6 +314,29 @@ class Study(Strict):
                 "assignment randomised"
             )
         return self
+
+    @model_validator(mode="after")
+    def _private_studies_state_their_columns(self) -> Self:
+        if self.promises_privacy:
+            require_declared(self)
+        return self
+
+    @property
+    def promises_privacy(self) -> bool:
+        """Whether a generator is differentially private: nothing may be inferred from people."""
+        return any(isinstance(each, DpSettings) for each in self.generators.values())
+
+    @property
+    def outcome_settings(self) -> CovariateSettings:
+        """What the author states about the outcome, as of a covariate."""
+        kind = None
+        if self.outcome_range is not None and self.outcome_decimals is not None:
+            kind = ColumnKind.CONTINUOUS if self.outcome_decimals else ColumnKind.INTEGER
+            if self.outcome_decimals == 0 and self.outcome_range == (0.0, 1.0):
+                kind = ColumnKind.BINARY
+        return CovariateSettings(
+            kind=kind, range=self.outcome_range, decimals=self.outcome_decimals
+        )
 
     @property
     def label(self) -> str:

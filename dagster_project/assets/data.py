@@ -139,7 +139,8 @@ def study_splits(
 
 def _is_holdout(study: StudyFile, rows: pd.DataFrame, schema: TableSchema) -> np.ndarray:
     share, rng = study.holdout.chosen_share, study.random_generator("splits")
-    return draw_holdout(rows, schema, share=share, rng=rng)
+    within_arms = not study.promises_privacy
+    return draw_holdout(rows, schema, share=share, rng=rng, within_arms=within_arms)
 
 
 def _people(

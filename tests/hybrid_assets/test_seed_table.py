@@ -422,3 +422,58 @@ def test_a_holdouts_identifiers_stay_beside_its_columns() -> None:
     conformed = conform_holdout(rows, schema, study(identifiers=["patient"]))
     assert list(conformed.columns) == ["patient", *schema.names]
     assert conformed["patient"].tolist() == list(range(N_ROWS))
+
+
+PRIVATE = {
+    "generators": ["dp"],
+    "covariates": {
+        "age": {"kind": "integer", "range": [20, 60]},
+        "weight": {"kind": "continuous", "range": [40, 90], "decimals": 1},
+        "smoker": {"kind": "binary"},
+        "site": {"kind": "categorical", "levels": ["north", "south", "west", "sea"]},
+    },
+    "outcome_range": [-2, 2],
+    "outcome_decimals": 1,
+}
+
+
+@given(
+    st.integers(0, N_ROWS - 1),
+    st.integers(-(10**6), 10**6),
+    st.floats(-1e6, 1e6),
+    st.sampled_from(["north", "sea"]),
+)
+def test_one_persons_row_moves_no_declared_column_and_nobody_else(row, age, outcome, site) -> None:
+    people = table()
+    other = people.copy()
+    other.loc[row, ["age", "Y", "site", "A"]] = [age, outcome, site, 1 - people.loc[row, "A"]]
+    other = other.astype({"age": "int64", "Y": float, "A": "int64"})
+    found, neighbour = (validate_seed(rows, study(**PRIVATE)) for rows in (people, other))
+    assert found.schema == neighbour.schema
+    chosen = [
+        draw_holdout(
+            one.rows, one.schema, share=0.3, rng=np.random.default_rng(4), within_arms=False
+        )
+        for one in (found, neighbour)
+    ]
+    np.testing.assert_array_equal(*chosen)
+    assert chosen[0].sum() == 18
+    rest = np.arange(N_ROWS) != row
+    pd.testing.assert_frame_equal(found.rows[rest], neighbour.rows[rest])
+
+
+def test_values_beyond_a_declared_range_count_as_its_end() -> None:
+    rows = table(Y=np.linspace(-4, 4, N_ROWS))
+    found = validate_seed(rows, study(**PRIVATE))
+    assert found.rows["age"].tolist() == rows["age"].clip(20, 60).tolist()
+    assert found.rows["Y"].max() == 2.0
+    assert (found.schema["age"].minimum, found.schema["age"].maximum) == (20, 60)
+    assert found.schema["site"].levels == ("north", "south", "west", "sea")
+    assert found.schema["Y"].kind is ColumnKind.CONTINUOUS
+    unseen = conform_holdout(rows, found.schema, study(**PRIVATE))
+    assert unseen["age"].max() == 60
+
+
+def test_a_private_study_leaves_no_covariate_out_by_itself() -> None:
+    with pytest.raises(SeedTableError, match="column 'smoker': expected two values or more for ge"):
+        validate_seed(table(smoker=1), study(**PRIVATE))

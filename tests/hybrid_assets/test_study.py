@@ -62,7 +62,17 @@ def test_declared_kind_is_kept() -> None:
         ({"covariates": []}, "expected at least one covariate; got none"),
         ({"covariates": ["W1", "A"]}, "study 'demo', column 'A': expected one role"),
         ({"identifiers": ["id"], "covariates": ["id"]}, "column 'id': expected one role"),
-        ({"covariates": {"W1": {"levels": ["a"]}}}, "levels are given for kind: ordinal only"),
+        ({"covariates": {"W1": {"levels": ["a"]}}}, "levels are given for kind: cat"),
+        ({"covariates": {"W1": {"range": [2, 1]}}}, "range: expected the lower end first"),
+        ({"covariates": {"W1": {"range": [0, "inf"]}}}, "finite number"),
+        (
+            {"covariates": {"W1": {"kind": "integer", "range": [0, 1.5]}}},
+            "range of kind: integer: expected whole numbers",
+        ),
+        (
+            {"covariates": {"W1": {"kind": "categorical", "range": [0, 1]}}},
+            "range is given for numbers only",
+        ),
         ({"estimators": ["aipw"]}, "estimators must include tmle"),
         ({"estimators": ["tmle", "ols"]}, r"unknown: \['ols'\]"),
         ({"estimators": ["tmle", "tmle"]}, r"named more than once: \['tmle'\]"),
@@ -151,3 +161,61 @@ def test_an_overlap_dial_needs_an_observed_assignment() -> None:
     assert study(benchmark=dials).benchmark.dials[0].overlap == 2.0
     with pytest.raises(ValidationError, match="the dial overlap changes a propensity"):
         study(benchmark=dials, assignment="randomised")
+
+
+DECLARED = {
+    "age": {"kind": "integer", "range": [18, 90]},
+    "weight": {"kind": "continuous", "range": [30, 200], "decimals": 1},
+    "smoker": {"kind": "binary"},
+    "site": {"kind": "categorical", "levels": ["north", "south", "west"]},
+}
+PRIVATE = {
+    "generators": {"dp": {"epsilon": 1}, "cart": {}},
+    "covariates": DECLARED,
+    "outcome_range": [-5, 5],
+    "outcome_decimals": 2,
+}
+
+
+def declared(**columns: object) -> dict[str, object]:
+    return {"covariates": DECLARED | columns}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"covariates": None}, "study 'demo', covariates: expected each one declared for gen"),
+        (declared(age={}), "study 'demo', column 'age': expected kind, stated for generator dp"),
+        (declared(age={"kind": "integer"}), r"column 'age': expected range: \[lowest, highest\]"),
+        (
+            declared(weight={"kind": "continuous", "range": [0, 9]}),
+            "column 'weight': expected decimals",
+        ),
+        (declared(site={"kind": "categorical"}), "column 'site': expected levels: all that there"),
+        (
+            declared(age={"kind": "integer", "range": [0, 9], "missing": "impute"}),
+            "column 'age': expected missing: refuse or category",
+        ),
+        ({"missing": "drop_rows"}, "column 'age': expected missing: refuse or category"),
+        ({"missing": "category"}, "column 'site': expected the level 'missing' among its levels"),
+        ({"outcome_range": None}, "column 'Y': expected outcome_range and outcome_decimals"),
+        ({"outcome_decimals": None}, "column 'Y': expected outcome_range and outcome_decimals"),
+        ({"recipe": "published"}, "generator dp: expected recipe targeted"),
+    ],
+)
+def test_a_private_study_states_its_columns(changes: dict[str, object], message: str) -> None:
+    assert study(**PRIVATE).promises_privacy
+    with pytest.raises(ValidationError, match=message):
+        study(**PRIVATE | changes)
+    without = PRIVATE | {"generators": {"cart": {}}}
+    assert not study(**without | changes).promises_privacy
+
+
+@pytest.mark.parametrize(
+    ("limits", "decimals", "kind"),
+    [([0, 1], 0, "binary"), ([0, 40], 0, "integer"), ([0, 1], 1, "continuous"), (None, 2, None)],
+)
+def test_range_and_digits_decide_the_outcomes_kind(limits, decimals, kind) -> None:
+    stated = study(outcome_range=limits, outcome_decimals=decimals).outcome_settings
+    assert stated.kind == kind
+    assert stated.decimals == decimals
