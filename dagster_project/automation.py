@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from dagster_project.asset_factory import JobWord
+from dagster_project.private_branch import PRIVATE_ASSETS
 from dagster_project.schedule import MAX_RUNTIME
 from dagster_project.study_file import StudyFile
 
@@ -78,8 +79,12 @@ def evaluate_job(
     study: StudyFile, assets: Iterable[dg.AssetsDefinition]
 ) -> "UnresolvedAssetJobDefinition":
     """Judge the synthetic tables that are there: all of the refresh that is made from them."""
-    made = [key for asset in assets for key in asset.keys if key.path[-1] in SYNTHETIC]
-    downstream = dg.AssetSelection.assets(*made).downstream() - dg.AssetSelection.assets(*made)
+    keys = [key for asset in assets for key in asset.keys]
+    made = [key for key in keys if key.path[-1] in SYNTHETIC]
+    between = [key for key in keys if len(key.path) == 3 and key.path[-1] in PRIVATE_ASSETS]
+    downstream = dg.AssetSelection.assets(*made).downstream() - dg.AssetSelection.assets(
+        *made, *between
+    )
     return dg.define_asset_job(
         f"evaluate_{study.name}",
         selection=downstream & dg.AssetSelection.tag("job", "refresh"),

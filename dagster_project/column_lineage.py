@@ -7,6 +7,7 @@ import dagster as dg
 
 from dagster_project.asset_run import AssetRun, asset_key
 from dagster_project.display import columns_from
+from dagster_project.private_branch import is_private, made_with
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import (
     CATE,
@@ -73,31 +74,43 @@ def _of_splits(study: StudyFile, schema: TableSchema, seed: TableSchema) -> Orig
     drawn_by = [schema.treatment]  # the holdout is drawn within arms, and within a 0/1 outcome
     if schema[schema.outcome].kind is ColumnKind.BINARY:
         drawn_by.append(schema.outcome)
-    by_share = study.holdout.source is None
-    return {**found, SPLIT: {"seed_table": drawn_by} if by_share else {}}
+    by_arms = study.holdout.source is None and not study.promises_privacy
+    return {**found, SPLIT: {"seed_table": drawn_by} if by_arms else {}}
+
+
+def _learnt_from(study: StudyFile, branch: str) -> str:
+    """Name what models are fitted to: people's rows, or those of a private branch's law."""
+    return f"{branch}fitted_generator" if is_private(study, branch[:-1]) else "splits"
 
 
 def _of_propensity(
-    study: StudyFile, schema: TableSchema, _: str
+    study: StudyFile, schema: TableSchema, branch: str
 ) -> dict[str, dict[str, list[str]]]:
     by_design = study.known_propensity is not None
-    learnt = [schema.treatment, *schema.covariate_names]
-    return {schema.treatment: {} if by_design else {"splits": learnt}}
+    learnt = {_learnt_from(study, branch): [schema.treatment, *schema.covariate_names]}
+    return {schema.treatment: {} if by_design else learnt}
 
 
-def _of_outcome(_: StudyFile, schema: TableSchema, __: str) -> dict[str, dict[str, list[str]]]:
-    return {schema.outcome: {"splits": schema.names}}
+def _of_outcome(
+    study: StudyFile, schema: TableSchema, branch: str
+) -> dict[str, dict[str, list[str]]]:
+    return {schema.outcome: {_learnt_from(study, branch): schema.names}}
 
 
-def _of_seed_estimates(
-    _: StudyFile, schema: TableSchema, __: str
+def _of_estimates(
+    study: StudyFile, schema: TableSchema, branch: str
 ) -> dict[str, dict[str, list[str]]]:
     measured = ("estimate", "standard_error", "ci_low", "ci_high", *ARM_MEANS)
-    return {name: {"splits": schema.names} for name in measured}
+    return {name: {_learnt_from(study, branch): schema.names} for name in measured}
 
 
-def _of_generator(_: StudyFile, schema: TableSchema, __: str) -> dict[str, dict[str, list[str]]]:
-    return {name: {"splits": [name]} for name in schema.covariate_names}
+def _of_generator(
+    study: StudyFile, schema: TableSchema, branch: str
+) -> dict[str, dict[str, list[str]]]:
+    whole = is_private(study, branch[:-1])
+    return {
+        name: {"splits": [name]} for name in (schema.names if whole else schema.covariate_names)
+    }
 
 
 def _of_covariates(
@@ -109,15 +122,16 @@ def _of_covariates(
 def _of_hybrid(
     study: StudyFile, schema: TableSchema, branch: str
 ) -> dict[str, dict[str, list[str]]]:
+    behind = made_with(study, branch[:-1])
     covariates = {f"{branch}synthetic_covariates": schema.covariate_names}
-    propensity: dict[str, list[str]] = {"propensity_model": [schema.treatment], **covariates}
+    propensity: dict[str, list[str]] = {behind.propensity: [schema.treatment], **covariates}
     if study.assignment == "randomised":
         propensity.pop(f"{branch}synthetic_covariates")
         if study.design_probability is not None:
             propensity = {}
-    means = {"outcome_model": [schema.outcome], **covariates}
+    means = {behind.outcome: [schema.outcome], **covariates}
     if study.recipe == "targeted":
-        means["seed_estimates"] = ARM_MEANS
+        means[behind.target] = ARM_MEANS
     own = {n: {f"{branch}synthetic_covariates": [n]} for n in schema.covariate_names}
     return {
         **own,
@@ -128,8 +142,9 @@ def _of_hybrid(
     }
 
 
-def _of_full(_: StudyFile, schema: TableSchema, __: str) -> dict[str, dict[str, list[str]]]:
-    return {name: {"splits": [name]} for name in schema.names}
+def _of_full(study: StudyFile, schema: TableSchema, branch: str) -> dict[str, dict[str, list[str]]]:
+    made_by = f"{branch}fitted_generator" if is_private(study, branch[:-1]) else "splits"
+    return {name: {made_by: [name]} for name in schema.names}
 
 
 def _of_candidate(
@@ -145,7 +160,8 @@ RULES: dict[str, Rule] = {
     "seed_table": _of_seed,
     "propensity_model": _of_propensity,
     "outcome_model": _of_outcome,
-    "seed_estimates": _of_seed_estimates,
+    "seed_estimates": _of_estimates,
+    "private_estimates": _of_estimates,
     "fitted_generator": _of_generator,
     "synthetic_covariates": _of_covariates,
     "hybrid_triplets": _of_hybrid,

@@ -14,6 +14,8 @@ from dagster_project.environment_lock import environment_lock
 from dagster_project.gate_results import GATE_FILE
 from dagster_project.openlineage import openlineage_events
 from dagster_project.privacy_results import EVALUATION_FILE, EVALUATIONS
+from dagster_project.privacy_spending import privacy_loss
+from dagster_project.private_branch import is_private
 from dagster_project.release_permission import (
     candidate_of,
     require_approval,
@@ -22,6 +24,7 @@ from dagster_project.release_permission import (
     today,
 )
 from dagster_project.study_file import StudyFile
+from hybrid_assets.errors import ReleaseError
 from hybrid_assets.estimators.inference import inference_factor
 from hybrid_assets.gates import GateReport
 from hybrid_assets.release.bundle import ENVIRONMENT, GATES, LINEAGE
@@ -66,6 +69,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
     """
     candidate, generator, study = candidate_of(run.generator), run.generator, run.study
     gates, origin, approval = require_passed(run), require_present(run), require_approval(run)
+    _require_same_loss(run, gates)
     table, files = run.table(candidate), run.files(candidate)
     schema = TableSchema.model_validate_json(files[SCHEMA_FILE])
     columns = data_dictionary(table, schema, study.release.descriptions)
@@ -86,7 +90,9 @@ def release_contents(run: AssetRun) -> ReleaseContents:
         gates=gates,
         approval=approval,
         limits=limits(
-            study.design.kind, holds_counterfactuals=study.release.include_counterfactuals
+            study.design.kind,
+            holds_counterfactuals=study.release.include_counterfactuals,
+            is_private=is_private(study, generator),
         ),
         settings=public_settings(study, generator),
         origin=_origin(origin, told),
@@ -100,6 +106,15 @@ def release_contents(run: AssetRun) -> ReleaseContents:
         LINEAGE: "\n".join([*lines, ""]).encode(),
     }
     return ReleaseContents(table, draft, others)
+
+
+def _require_same_loss(run: AssetRun, gates: GateReport) -> None:
+    told, now = gates.facts.privacy_loss, privacy_loss(run)
+    if now is not None and (told is None or now.rho > told.rho):
+        raise ReleaseError(
+            f"study {run.study.name!r}: expected the privacy loss that the candidate tells; got a "
+            f"later one, {now.claim}: hybrid release makes the candidate again"
+        )
 
 
 def fingerprint(run: AssetRun) -> Callable[[str], str]:

@@ -7,6 +7,7 @@ from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_
 from dagster_project.assets.generation import CALIBRATION, CALIBRATION_FILE
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
 from dagster_project.privacy_results import evaluation_before_release
+from dagster_project.privacy_spending import privacy_loss
 from dagster_project.release_permission import require_same_settings
 from dagster_project.released_rows import rows_released_before
 from dagster_project.suites import broken_rules
@@ -100,4 +101,5 @@ def _facts(
         seed_standard_error=float(target["standard_error"]),
         privacy_verdict=privacy.verdict.value,
         privacy_policy=privacy.policy.name,
+        privacy_loss=privacy_loss(run),
     )

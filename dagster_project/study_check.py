@@ -7,6 +7,7 @@ import pandas as pd
 
 from dagster_project.assets.data import own_holdout, read_seed, study_splits
 from dagster_project.study_file import StudyFile
+from hybrid_assets.generators.private.mechanisms import opendp
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
 from hybrid_assets.small_cells import told_count
 from hybrid_assets.splits import Splits
@@ -79,9 +80,13 @@ def check_study(study: StudyFile, folder: Path) -> StudyCheck:
 
     Raises
     ------
+    GeneratorError
+        If a generator needs an extra that is not installed.
     SourceError, SeedTableError
         As ``seed_table`` and ``splits`` would fail.
     """
+    if study.promises_privacy:
+        opendp()
     seed = read_seed(study, folder)
     unseen = own_holdout(study, folder, seed.rows, seed.schema)
     parts = study_splits(study, seed.rows, seed.schema, unseen)

@@ -11,6 +11,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.generation import generating_models, hybrid_settings
 from dagster_project.display import small_table
+from dagster_project.private_branch import made_with
 from hybrid_assets.benchmark import (
     PERFORMANCE_COMMENTS,
     BenchmarkPlan,
@@ -42,10 +43,11 @@ def benchmark_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefini
     if make.study.recipe == "published":
         return []
     covariates = f"{generator}/synthetic_covariates"
+    behind = made_with(make.study, generator)
 
     @make.asset(
         f"{generator}/estimator_benchmark",
-        deps=[covariates, "propensity_model", "outcome_model", "seed_estimates", "splits"],
+        deps=[*dict.fromkeys([covariates, *behind, "seed_estimates", "splits"])],
         kinds={"duckdb"},
         privacy="derived",
         job="simulate",

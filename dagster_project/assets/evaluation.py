@@ -47,6 +47,7 @@ from hybrid_assets.fidelity import (
 )
 from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
+from hybrid_assets.privacy.ledger import WITHOUT_PRIVACY_NOISE
 from hybrid_assets.published import PUBLISHED_GENERATOR_LABEL
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
@@ -279,9 +280,10 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
 
 
 def labelled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Say in the names of tables that be-great's own generator is there to compare with."""
+    """Say which generator is there to compare with, and which intervals lack noise."""
     label = f" ({PUBLISHED_GENERATOR_LABEL})" if kind == "great" else ""
-    return rows.assign(table_name=rows["table_name"] + label)
+    named = rows.assign(table_name=rows["table_name"] + label)
+    return named.assign(interval_note=WITHOUT_PRIVACY_NOISE) if kind == "dp" else named
 
 
 def hybrid_probability(run: AssetRun) -> float | None:

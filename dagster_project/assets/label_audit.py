@@ -7,10 +7,11 @@ from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.generation import hybrid_settings
 from dagster_project.display import small_table
 from dagster_project.privacy_results import AUDIT_FILE, FINDINGS, RISK_COMMENTS, finding_rows
+from dagster_project.private_branch import is_private, made_with
+from hybrid_assets.generators import GENERATORS, CovariateGenerator
 from hybrid_assets.privacy.audit_run import HybridRecipe, run_label_audit
 from hybrid_assets.privacy.verdict import Finding, Verdict
 
-MODELS = ("propensity_model", "outcome_model")
 CHECK = "label_audit"
 CHECK_MEANING = (
     "Outcomes planted by a coin before the models were fitted cannot be read from a table made "
@@ -23,10 +24,11 @@ def label_audit_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefi
     if make.study.recipe == "published":
         return []
     asset, covariates = f"{generator}/label_audit", f"{generator}/synthetic_covariates"
+    models = made_with(make.study, generator)[:2]
 
     @make.asset(
         asset,
-        deps=["splits", covariates, *MODELS],
+        deps=["splits", covariates, *models],
         kinds={"duckdb", "scikitlearn"},
         privacy="derived",
         checks=[make.check(asset, CHECK, CHECK_MEANING, blocking=False)],
@@ -49,16 +51,24 @@ def label_audit_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefi
 
 def _audit(run: AssetRun, covariates: str) -> Finding:
     study, schema = run.study, run.schema()
-    for model in MODELS:
+    for model in made_with(study, run.generator)[:2]:
         run.files(model)  # the audit fits its own, and is void once the study's are others
     return run_label_audit(
         run.part("train", schema),
         run.canonical(covariates, schema.covariates),
         schema,
-        HybridRecipe(study.nuisance_models, hybrid_settings(study), study.known_propensity),
+        HybridRecipe(
+            study.nuisance_models, hybrid_settings(study), study.known_propensity, _private(run)
+        ),
         policy=study.privacy.policy,
         rng=run.rng,
     )
+
+
+def _private(run: AssetRun) -> CovariateGenerator | None:
+    """Give a private generator to fit anew; nothing of this fit leaves but the finding."""
+    settings = run.study.generators[run.generator]
+    return GENERATORS[settings.kind](settings) if is_private(run.study, run.generator) else None
 
 
 def _check(finding: Finding) -> dg.AssetCheckResult:

@@ -147,8 +147,17 @@ def effect_kept(found: ReleaseEvidence, settings: Gates) -> Decision:
         facts.drift <= settings.max_effect_drift,
         f"effect {facts.psi_exact:.6g}, seed's TMLE {facts.seed_estimate:.6g}: {drift:g} "
         f"standard errors apart; limit {settings.max_effect_drift:g}",
-        "Materialize the study again with recipe: targeted; its calibration keeps the effect.",
+        "Materialize the study again with recipe: targeted; its calibration keeps the effect."
+        if facts.privacy_loss is None
+        else MOVED_BY_NOISE,
     )
+
+
+MOVED_BY_NOISE = (
+    "The noise of differential privacy moved the effect. Take a larger ε or more people, or state "
+    "what is good enough (gates: max_effect_drift). Do not fit again and again until one fits: "
+    "each fit spends anew, and the choice among them is covered by no ε."
+)
 
 
 def calibration_shift(found: ReleaseEvidence, settings: Gates) -> Decision:

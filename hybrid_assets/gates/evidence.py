@@ -10,6 +10,7 @@ import pandas as pd
 from hybrid_assets.fidelity.drift import effect_drift
 from hybrid_assets.privacy.dcr import DcrEvaluation
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.privacy.ledger import PrivacyLoss
 from hybrid_assets.privacy.measure import Attack
 from hybrid_assets.schema import ColumnKind, TableSchema
 
@@ -45,6 +46,8 @@ class ReleaseFacts:
         The seed's TMLE.
     privacy_verdict, privacy_policy : str
         Verdict, and the policy's version with every threshold that was changed.
+    privacy_loss : PrivacyLoss or None
+        What a differentially private generator's rows may claim.
     """
 
     generator_kind: str
@@ -62,6 +65,7 @@ class ReleaseFacts:
     seed_standard_error: float
     privacy_verdict: str
     privacy_policy: str
+    privacy_loss: PrivacyLoss | None = None
 
     @property
     def drift(self) -> float:

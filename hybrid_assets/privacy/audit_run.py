@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.estimators import estimate_from_cross_fits
+from hybrid_assets.generators import CovariateGenerator, draw_valid
 from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
 from hybrid_assets.nuisance import (
     AnyNuisanceSettings,
@@ -31,11 +32,15 @@ class HybridRecipe:
     hybrid : HybridSettings
     known_propensity : float or None
         The treatment probability of a randomised trial.
+    private : CovariateGenerator or None
+        Not fitted: what learns whole rows where models are fitted to its rows
+        and not to people's.
     """
 
     nuisance: AnyNuisanceSettings
     hybrid: HybridSettings
     known_propensity: float | None
+    private: CovariateGenerator | None = None
 
 
 def run_label_audit(
@@ -49,7 +54,8 @@ def run_label_audit(
 ) -> Finding:
     """Plant coin flips, fit the models to them, draw A and Y, and guess the coins.
 
-    The generator of W never saw an outcome, so its rows serve as they are.
+    A generator of W never saw an outcome, so its rows serve as they are; one that
+    learns whole rows is fitted anew, and models and effect are those of its rows.
 
     Parameters
     ----------
@@ -70,7 +76,12 @@ def run_label_audit(
     """
     planting, fitting, drawing = rng.spawn(3)
     planted = plant_coin_flips(train, schema, planting)
-    models = _models(planted.table, schema, recipe, fitting)
+    learnt_from = planted.table
+    if recipe.private is not None:
+        law = recipe.private.fit(planted.table, schema, fitting)
+        learnt_from, _ = draw_valid(law, schema, len(covariates), fitting)
+        covariates = learnt_from[schema.covariate_names]
+    models = _models(learnt_from, schema, recipe, fitting)
     made = hybrid_triplets(covariates, models, settings=recipe.hybrid, rng=drawing)
     (finding,) = judge([audit_labels(schema.rounded(made.table), planted, schema, policy)], policy)
     return finding

@@ -108,6 +108,10 @@ COVERS = (
     "the synthetic rows: covariates, treatment and outcome, with the propensity and outcome models "
     "and the effect behind them, which were made from noisy counts and nothing else"
 )
+WITHOUT_PRIVACY_NOISE = (
+    "Intervals leave out the error that the noise of differential privacy adds to the effect: they "
+    "are too narrow."
+)
 DOES_NOT_COVER = (
     "figures computed from the study's people for its own staff, without noise: the study's own "
     "effect, overlap, the attacks and the gates; what other generators of the study hand out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from hybrid_assets.gates import GateVerdict
+from hybrid_assets.privacy.ledger import ADJACENCY_MEANING
 from hybrid_assets.release.card import ReleaseCard
 from hybrid_assets.release.card_plot import effect_plot
 from hybrid_assets.report.page import page_environment
@@ -42,6 +43,7 @@ def card_html(card: ReleaseCard) -> str:
         words=card.settings["release"],
         symbols=SYMBOLS,
         meanings=MEANINGS,
+        neighbours=ADJACENCY_MEANING,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hybrid_assets.privacy.ledger import WITHOUT_PRIVACY_NOISE
+
 EFFECT_IS_AN_ESTIMATE = (
     "The effect is the study's own estimate, its error included. Calibration keeps it and cannot "
     "make it true."
@@ -33,10 +35,18 @@ WITH_TRUTH = (
     "The columns of mean outcomes are the outcome model's own predictions: they tell more of the "
     "study's people than rows without them, and an analysis must not use them as covariates."
 )
+ROWS_ALONE = (
+    "Differential privacy is promised of the synthetic rows alone. This card and the documents "
+    "beside it quote figures of the study's people without noise (its effect, overlap, attacks, "
+    "gates, counts): who must not learn these is given the rows and not the card."
+)
 
 
 def limits(
-    design: Literal["trial", "observational"], *, holds_counterfactuals: bool
+    design: Literal["trial", "observational"],
+    *,
+    holds_counterfactuals: bool,
+    is_private: bool = False,
 ) -> tuple[str, ...]:
     """List the limits of a table."""
     return (
@@ -46,5 +56,6 @@ def limits(
         NO_NEW_PEOPLE,
         SAME_POPULATION,
         NOT_ANONYMOUS,
+        *((ROWS_ALONE, WITHOUT_PRIVACY_NOISE) if is_private else ()),
         *((WITH_TRUTH,) if holds_counterfactuals else ()),
     )

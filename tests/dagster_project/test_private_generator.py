@@ -1,0 +1,132 @@
+"""The generator `dp` in a study: what is fitted to what, what is spent, what is told."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from dagster_project.factory import study_definitions
+from dagster_project.privacy_spending import read_ledger
+from dagster_project.study_check import check_study
+from dagster_project.study_file import StudyFile
+from hybrid_assets.errors import GeneratorError
+from hybrid_assets.privacy.ledger import LEDGER, PrivacyLedger, Spent, epsilon_of
+from warehouse import Provenance, Warehouse
+
+Make = Callable[..., StudyFile]
+HAS_OPENDP = importlib.util.find_spec("opendp") is not None
+needs_opendp = pytest.mark.skipif(not HAS_OPENDP, reason="needs pip install 'hybrid-assets[dp]'")
+NUMBER = {"kind": "continuous", "decimals": 2}
+DECLARED: dict[str, Any] = {
+    "generators": {"dp": {"epsilon": 3, "n_bins": 8}},
+    "covariates": {
+        **{name: {"kind": "binary"} for name in ("W1", "W2", "W3")},
+        **{name: {**NUMBER, "range": [-4, 4]} for name in ("W4", "W5")},
+        "W6": {**NUMBER, "range": [-5, 5]},
+    },
+    "outcome_range": [0, 1],
+    "outcome_decimals": 0,
+}
+
+
+@pytest.fixture
+def private_study(small_study: Make) -> Make:
+    return lambda **changes: small_study(**DECLARED | changes)
+
+
+def deps_of(study: StudyFile, asset: str) -> set[str]:
+    definitions = study_definitions(study, Path("."))
+    key = dg.AssetKey([study.name, *asset.split("/")])
+    (found,) = [a for a in definitions.assets or () if key in a.keys]  # type: ignore[union-attr]
+    return {"/".join(dep.path[1:]) for dep in found.asset_deps[key]}  # type: ignore[union-attr]
+
+
+def test_people_reach_the_hybrid_through_the_private_law_alone(private_study: Make) -> None:
+    study = private_study()
+    own = {"dp/propensity_model", "dp/outcome_model", "dp/private_estimates"}
+    for asset in own:
+        assert deps_of(study, asset) == {"splits", "dp/fitted_generator"}
+    # the seed's estimate is only compared with; splits give the layout, which is declared
+    assert deps_of(study, "dp/hybrid_triplets") == own | {
+        "dp/synthetic_covariates",
+        "seed_estimates",
+        "splits",
+    }
+    assert deps_of(study, "dp/full_synthetic") == {"splits", "dp/fitted_generator"}
+    assert own <= deps_of(study, "dp/estimator_benchmark")
+
+
+def test_other_generators_keep_the_studys_models(private_study: Make) -> None:
+    study = private_study(generators={"dp": {}, "cart": {}})
+    assert "propensity_model" in deps_of(study, "cart/hybrid_triplets")
+    assert "dp/propensity_model" not in deps_of(study, "cart/hybrid_triplets")
+
+
+@pytest.mark.skipif(HAS_OPENDP, reason="the extra is installed")
+def test_check_names_the_missing_extra(private_study: Make, tmp_path: Path) -> None:
+    with pytest.raises(GeneratorError, match=r"pip install 'hybrid-assets\[dp\]'"):
+        check_study(private_study(), tmp_path)
+
+
+def provenance() -> Provenance:
+    return Provenance("run", "code", "study", 1, {}, 0.0, "ada", "2026-01-31T12:00:00+00:00")
+
+
+def test_a_ledger_that_lost_an_entry_promises_nothing(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path, "small")
+    assert read_ledger(warehouse) == PrivacyLedger()
+    once = PrivacyLedger((Spent("dp: law", "AIM", 0.2),), 1e-6)
+    for _ in range(2):  # two fits were logged; the second forgot the first
+        content = LEDGER.dump_json(once)
+        warehouse.record_document("privacy_ledger", content, provenance(), suffix=".json")
+    with pytest.raises(GeneratorError, match="expected 2 fits in the privacy ledger.*got 1"):
+        read_ledger(warehouse)
+
+
+@needs_opendp
+def test_a_study_runs_and_every_fit_is_added_up(
+    private_study: Make, materialize: Callable[..., dg.ExecuteInProcessResult], tmp_path: Path
+) -> None:
+    study = private_study()
+    before = [
+        "seed_table",
+        "splits",
+        "seed_estimates",
+        "dp/fitted_generator",
+        "dp/propensity_model",
+        "dp/outcome_model",
+        "dp/private_estimates",
+        "dp/synthetic_covariates",
+        "dp/hybrid_triplets",
+        "dp/full_synthetic",
+    ]
+    result = materialize(study, *before)
+    assert result.success
+    made = result.asset_materializations_for_node("small__dp__hybrid_triplets")[0].metadata
+    own = result.asset_materializations_for_node("small__dp__private_estimates")[0].metadata
+    assert made["psi_exact"].value == pytest.approx(own["tmle"].value, abs=1e-12)
+    assert made["epsilon"].value == pytest.approx(3.0)
+    (drift,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "effect_drift"]
+    assert drift.metadata["psi_exact"].value == made["psi_exact"].value
+    again = materialize(study, "dp/fitted_generator", "dp/hybrid_triplets")
+    told = again.asset_materializations_for_node("small__dp__hybrid_triplets")[0].metadata
+    rho = read_ledger(Warehouse(tmp_path / "home", "small")).rho
+    assert told["epsilon"].value == pytest.approx(epsilon_of(rho, 1e-6))
+    assert "2 fits added up" in str(told["privacy_loss"].value)
+    law = again.asset_materializations_for_node("small__dp__fitted_generator")[0].metadata
+    assert law["model_sha256"].value != (
+        result.asset_materializations_for_node("small__dp__fitted_generator")[0]
+        .metadata["model_sha256"]
+        .value
+    )
+    stored = tmp_path / "home" / "reports" / "small" / "privacy_ledger.json"
+    assert [entry["rho"] > 0 for entry in json.loads(stored.read_text())["spent"]] == [
+        True,
+        False,
+        True,
+        False,
+    ]
