@@ -7,52 +7,40 @@ from pandas import DataFrame
 from dagster_project.asset_run import AssetRun
 from dagster_project.display import small_table
 from dagster_project.private_branch import is_private
-from hybrid_assets.errors import GeneratorError
 from hybrid_assets.generators import DpSettings
 from hybrid_assets.privacy.ledger import LEDGER, PrivacyLedger, PrivacyLoss, Spent, loss_of
-from warehouse import Warehouse
+from warehouse import DecisionStore
 
-DOCUMENT: Final = "privacy_ledger"
-SUFFIX: Final = ".json"
+FIT: Final = "privacy_ledger"
 
 
 def spend(run: AssetRun) -> PrivacyLedger:
-    """Enter the fit that is about to be made: one that fails has been paid for too.
-
-    Entries of earlier fits stay, whatever version of the seed they were made from:
-    the same people may be in all of them.
-    """
+    """Enter the fit that is about to be made: one that fails has been paid for too."""
     settings = run.study.generators[run.generator]
     assert isinstance(settings, DpSettings)
-    entries = [
+    entries = tuple(
         Spent(f"{run.generator}: {entry.what}", entry.mechanism, entry.rho)
         for entry in settings.spent
-    ]
-    ledger = read_ledger(run.warehouse).with_spent(*entries, delta=settings.delta)
-    content = LEDGER.dump_json(ledger, indent=1)
-    run.warehouse.record_document(DOCUMENT, content, run.origin(), suffix=SUFFIX)
-    return ledger
+    )
+    store = run.storage.decisions(run.study.name)
+    store.record(FIT, LEDGER.dump_json(PrivacyLedger(entries, settings.delta)), run.origin())
+    return read_ledger(store)
 
 
-def read_ledger(warehouse: Warehouse) -> PrivacyLedger:
-    """Read what was spent so far.
+def read_ledger(store: DecisionStore) -> PrivacyLedger:
+    """Add up every fit of the study, whatever version of the seed and whichever generator.
+
+    The same people may be in all of them. δ is that of the last fit.
 
     Raises
     ------
     CorruptDocument
-        If the ledger is not what was logged.
-    GeneratorError
-        If the audit log knows of more fits than the ledger does.
+        If an entry is altered or missing: then nothing can be promised.
     """
-    n_logged = int((warehouse.audit_entries()["asset"] == DOCUMENT).sum())
-    if not n_logged:
-        return PrivacyLedger()
-    ledger = LEDGER.validate_json(warehouse.read_document(DOCUMENT, suffix=SUFFIX))
-    if ledger.n_looks != n_logged:
-        raise GeneratorError(
-            f"study {warehouse.study!r}: expected {n_logged} fits in the privacy ledger, as the "
-            f"audit log has; got {ledger.n_looks}: nothing can be promised of this study any more"
-        )
+    ledger = PrivacyLedger()
+    for entry in store.history(FIT):
+        fit = LEDGER.validate_json(entry.read())
+        ledger = ledger.with_spent(*fit.spent, delta=fit.delta)
     return ledger
 
 
@@ -60,7 +48,7 @@ def privacy_loss(run: AssetRun) -> PrivacyLoss | None:
     """Give what may be claimed of a private generator's rows; None of any other's."""
     if not is_private(run.study, run.generator):
         return None
-    return loss_of(read_ledger(run.warehouse))
+    return loss_of(read_ledger(run.storage.decisions(run.study.name)))
 
 
 def loss_metadata(loss: PrivacyLoss | None) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """The generator `dp` in a study: what is fitted to what, what is spent, what is told."""
 
 import importlib.util
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from dagster_project.study_check import check_study
 from dagster_project.study_file import StudyFile
 from hybrid_assets.errors import GeneratorError
 from hybrid_assets.privacy.ledger import LEDGER, PrivacyLedger, Spent, epsilon_of
-from warehouse import Provenance, Warehouse
+from warehouse import CorruptDocument, DecisionStore, Provenance, Warehouse
 
 Make = Callable[..., StudyFile]
 HAS_OPENDP = importlib.util.find_spec("opendp") is not None
@@ -76,15 +75,18 @@ def provenance() -> Provenance:
     return Provenance("run", "code", "study", 1, {}, 0.0, "ada", "2026-01-31T12:00:00+00:00")
 
 
-def test_a_ledger_that_lost_an_entry_promises_nothing(tmp_path: Path) -> None:
-    warehouse = Warehouse(tmp_path, "small")
-    assert read_ledger(warehouse) == PrivacyLedger()
-    once = PrivacyLedger((Spent("dp: law", "AIM", 0.2),), 1e-6)
-    for _ in range(2):  # two fits were logged; the second forgot the first
-        content = LEDGER.dump_json(once)
-        warehouse.record_document("privacy_ledger", content, provenance(), suffix=".json")
-    with pytest.raises(GeneratorError, match="expected 2 fits in the privacy ledger.*got 1"):
-        read_ledger(warehouse)
+def test_fits_of_all_generators_add_up_and_a_lost_one_ends_the_promise(tmp_path: Path) -> None:
+    Warehouse(tmp_path, "small").record_document("page", b"", provenance())
+    store = DecisionStore(tmp_path, "small")
+    assert read_ledger(store) == PrivacyLedger()
+    fits = [PrivacyLedger((Spent(f"{g}: law", "AIM", 0.2),), 1e-6) for g in ("dp", "dp", "other")]
+    kept = [store.record("privacy_ledger", LEDGER.dump_json(f), provenance()) for f in fits]
+    ledger = read_ledger(store)
+    assert [entry.what for entry in ledger.spent] == ["dp: law", "dp: law", "other: law"]
+    assert ledger.rho == pytest.approx(0.6)
+    kept[0].file.unlink()
+    with pytest.raises(CorruptDocument, match="is not what was logged as privacy_ledger"):
+        read_ledger(store)
 
 
 @needs_opendp
@@ -114,7 +116,7 @@ def test_a_study_runs_and_every_fit_is_added_up(
     assert drift.metadata["psi_exact"].value == made["psi_exact"].value
     again = materialize(study, "dp/fitted_generator", "dp/hybrid_triplets")
     told = again.asset_materializations_for_node("small__dp__hybrid_triplets")[0].metadata
-    rho = read_ledger(Warehouse(tmp_path / "home", "small")).rho
+    rho = read_ledger(DecisionStore(tmp_path / "home", "small")).rho
     assert told["epsilon"].value == pytest.approx(epsilon_of(rho, 1e-6))
     assert "2 fits added up" in str(told["privacy_loss"].value)
     law = again.asset_materializations_for_node("small__dp__fitted_generator")[0].metadata
@@ -123,10 +125,3 @@ def test_a_study_runs_and_every_fit_is_added_up(
         .metadata["model_sha256"]
         .value
     )
-    stored = tmp_path / "home" / "reports" / "small" / "privacy_ledger.json"
-    assert [entry["rho"] > 0 for entry in json.loads(stored.read_text())["spent"]] == [
-        True,
-        False,
-        True,
-        False,
-    ]
