@@ -12,7 +12,6 @@ import dagster as dg
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.heartbeat import heartbeat
-from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.retries import heals, tried_again
 from dagster_project.study_file import StudyFile
 from dagster_project.trial import launched_study
@@ -104,11 +103,11 @@ class AssetFactory:
                 pool=pool,
                 freshness_policy=self._freshness if job == "refresh" else None,
                 automation_condition=condition,
+                required_resource_keys={"storage", "compute"},
             )
             @introspected
-            def materialize(  # type: ignore[no-untyped-def]
-                context: dg.AssetExecutionContext, storage: StorageResource, compute: ComputeDevice
-            ):
+            def materialize(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+                storage, compute = context.resources.storage, context.resources.compute
                 try:
                     study = launched_study(self.study, storage, name)
                     run = AssetRun(study, self.folder, name, storage, context, compute)

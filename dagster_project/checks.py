@@ -39,10 +39,11 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
             for name, rule in rules.items()
         ],
         can_subset=True,
+        required_resource_keys={"storage"},
     )
     @introspected
-    def suite(context: dg.AssetCheckExecutionContext, storage: StorageResource):  # type: ignore[no-untyped-def]
-        started = time.perf_counter()
+    def suite(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+        started, storage = time.perf_counter(), context.resources.storage
         launched = launched_study(study, storage, asset)
         table, version, schema = _table_and_schema(study, asset, storage)
         results = [

@@ -1,5 +1,8 @@
 """What `dagster` loads: the studies of this package and of ``$HYBRID_STUDIES``."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +23,19 @@ def user_studies() -> list[dg.Definitions]:
     return [study_definitions(read_study_file(file), file.parent) for file in user_study_files()]
 
 
+@contextmanager
+def nothing_collected() -> Iterator[None]:
+    """Keep the garbage collector from walking, again and again, through what is there to stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # steps are forked from this process and share its memory
+        gc.enable()
+
+
 @dg.definitions
+@nothing_collected()
 def defs() -> dg.Definitions:
     """Every study, with the resources and the executor they share."""
     shared = dg.Definitions(

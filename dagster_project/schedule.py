@@ -2,6 +2,7 @@
 
 import zoneinfo
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -53,18 +54,24 @@ class Schedule(Strict):
     @property
     def longest_pause(self) -> timedelta:
         """The longest time between two refreshes."""
-        ticks, until = [], FROM + LOOKED_AT
-        for tick in cron_string_iterator(FROM.timestamp(), self.cron, self.timezone):
-            ticks.append(tick)
-            if len(ticks) >= MOST_TICKS or tick > until:
-                break
-        return max(after - before for before, after in pairwise(ticks))
+        return longest_pause(self.cron, self.timezone)
 
     @property
     def freshness(self) -> dg.FreshnessPolicy:
         """Fail where a refresh is overdue by more than the longest that one may take."""
         window = self.longest_pause + timedelta(hours=MAX_RUNTIME["refresh"])
         return dg.FreshnessPolicy.time_window(fail_window=window)
+
+
+@cache
+def longest_pause(cron: str, timezone: str) -> timedelta:
+    """Go through the calendar for the longest time between two ticks; once, for all studies."""
+    ticks, until = [], FROM + LOOKED_AT
+    for tick in cron_string_iterator(FROM.timestamp(), cron, timezone):
+        ticks.append(tick)
+        if len(ticks) >= MOST_TICKS or tick > until:
+            break
+    return max(after - before for before, after in pairwise(ticks))
 
 
 def refresh_schedule(
