@@ -19,6 +19,7 @@ test: lint
 
 # The suites that take minutes: coverage simulations and the real web page in Chromium.
 check: lint
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(PYTEST) -m "slow or browser or not slow"
 
 # Whether 95 % intervals cover: 500 studies of two designs each.

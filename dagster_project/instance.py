@@ -12,6 +12,11 @@ SETTINGS = Path(__file__).with_name("instance.yaml")
 BYTES_FOR_ONE = 4 * 1024**3
 
 
+def keep_files_private() -> None:
+    """Give every file that this process or its children make to its owner alone: 600, 700."""
+    os.umask(0o077)
+
+
 def prepare_instance() -> Path:
     """Create the instance folder and point this process, and its children, at it.
 
@@ -25,6 +30,7 @@ def prepare_instance() -> Path:
     Path
         The folder, which ``$DAGSTER_HOME`` now names.
     """
+    keep_files_private()
     folder = hybrid_home() / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)

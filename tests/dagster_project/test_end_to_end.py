@@ -201,8 +201,7 @@ def test_no_cell_of_the_seed_is_found_outside_the_warehouse(
 
 def test_files_are_private(finished: FinishedRun) -> None:
     for file in finished.home.rglob("*"):
-        if "dagster" not in file.relative_to(finished.home).parts:
-            assert oct(file.stat().st_mode & 0o077) == "0o0", file
+        assert oct(file.stat().st_mode & 0o077) == "0o0", file
 
 
 def test_the_report_loads_nothing_from_elsewhere(finished: FinishedRun) -> None:
