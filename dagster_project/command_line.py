@@ -29,7 +29,7 @@ from dagster_project.resources import StorageResource, hybrid_home
 from dagster_project.result_table import print_results
 from dagster_project.run_display import RunDisplay
 from dagster_project.study_commands import AsJson, completed_study
-from dagster_project.study_folders import find_study
+from dagster_project.study_folders import STUDIES_VARIABLE, find_study, user_folders
 from dagster_project.study_run import StudyRun, run_study, studies
 from dagster_project.trial import TRIAL_LABEL, trial_of
 
@@ -46,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 MASKED = "The error has been masked"  # Dagster's words, where an error is not the project's own
-WORKSPACE = Path(__file__).parent.parent / "workspace.yaml"
+WORKSPACE = Path(__file__).with_name("workspace.yaml")
 StudyNames = Annotated[
     list[str],
     typer.Argument(metavar="STUDY...", help="Their names.", autocompletion=completed_study),
@@ -82,7 +82,7 @@ def run(
         print(json.dumps(runs, indent=2, ensure_ascii=False))
     elif not storage.is_trial:
         console.print(
-            "\nOpen the UI with [bold]make ui[/bold] (http://127.0.0.1:3000): every asset shows "
+            "\nOpen the UI with [bold]hybrid ui[/bold] (http://127.0.0.1:3000): every asset shows "
             "its picture under Metadata."
         )
     raise typer.Exit(DONE if all(one["success"] for one in runs) else FAILED)
@@ -177,12 +177,12 @@ def ui(
 
     Example: hybrid ui --port 3001
     """
-    folder = prepare_instance()
-    os.chdir(folder)
-    dagster = Path(sys.executable).with_name("dagster")
-    command = [str(dagster), "dev", "-w", str(WORKSPACE), "-h", "127.0.0.1", "-p", str(port)]
+    with refusals():
+        os.environ[STUDIES_VARIABLE] = os.pathsep.join(str(f.resolve()) for f in user_folders())
+    os.chdir(prepare_instance())
+    dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE)]
     console.print(f"state in {hybrid_home()}; UI at http://127.0.0.1:{port}", markup=False)
-    os.execv(command[0], command)
+    os.execv(sys.executable, [*dagster, "-h", "127.0.0.1", "-p", str(port)])
 
 
 if __name__ == "__main__":

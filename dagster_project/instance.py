@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.resources import hybrid_home
+from dagster_project.resources import HOME_VARIABLE, hybrid_home
 
 SETTINGS = Path(__file__).with_name("instance.yaml")
 BYTES_FOR_ONE = 4 * 1024**3
@@ -31,7 +31,9 @@ def prepare_instance() -> Path:
         The folder, which ``$DAGSTER_HOME`` now names.
     """
     keep_files_private()
-    folder = hybrid_home() / "dagster"
+    home = hybrid_home()
+    os.environ[HOME_VARIABLE] = str(home)  # the same to children that work in another folder
+    folder = home / "dagster"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     is_new = not (folder / "dagster.yaml").exists()

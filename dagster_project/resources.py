@@ -13,12 +13,17 @@ from warehouse import AuditTrail, DecisionStore, ModelStore, ReleaseStore, Wareh
 
 HOME_VARIABLE = "HYBRID_HOME"
 DEVICE_VARIABLE, PRECISION_VARIABLE = "HYBRID_DEVICE", "HYBRID_PRECISION"
-DEFAULT_HOME = Path(__file__).parent.parent / ".hybrid"
+PROJECT = Path(__file__).parent.parent
+IN_CHECKOUT = (PROJECT / "pyproject.toml").is_file()
 
 
 def hybrid_home() -> Path:
-    """Folder of all state: ``$HYBRID_HOME``, or ``.hybrid`` in the project."""
-    return Path(os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().resolve()
+    """Folder of all state: ``$HYBRID_HOME``, or ``.hybrid`` in the checkout.
+
+    Where the project is installed without one: ``.hybrid`` in the working folder.
+    """
+    parent = PROJECT if IN_CHECKOUT else Path.cwd()
+    return Path(os.environ.get(HOME_VARIABLE) or parent / ".hybrid").expanduser().resolve()
 
 
 class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -27,6 +27,11 @@ def user_folders() -> list[Path]:
     return folders
 
 
+def packaged_study_files() -> list[Path]:
+    """List the study files that come with the package, sorted."""
+    return sorted(PACKAGED.glob("*/defs.yaml"))
+
+
 def user_study_files() -> list[Path]:
     """List ``<folder>/<study>/defs.yaml`` of the user's folders, in their order."""
     return [file for folder in user_folders() for file in sorted(folder.glob("*/defs.yaml"))]
@@ -37,7 +42,7 @@ def study_files() -> dict[str, Path]:
 
     A file that cannot be read goes by the name of its folder.
     """
-    files = [*sorted(PACKAGED.glob("*/defs.yaml")), *user_study_files()]
+    files = [*packaged_study_files(), *user_study_files()]
     return {_name(file): file for file in files}
 
 

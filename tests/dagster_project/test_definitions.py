@@ -75,7 +75,7 @@ def test_an_asset_is_of_one_job() -> None:
 
 
 def test_both_entries_name_the_same_code_location() -> None:
-    workspace = yaml.safe_load((PROJECT / "workspace.yaml").read_text())
+    workspace = yaml.safe_load((PROJECT / "dagster_project" / "workspace.yaml").read_text())
     module = workspace["load_from"][0]["python_module"]
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
     assert module["module_name"] == project["code_location_target_module"]
