@@ -19,9 +19,18 @@ EXTRAS = ("dev", "browser")
 
 
 def asked_for() -> list[Requirement]:
+    """List what pyproject asks for, extras of its own followed."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [each for name in EXTRAS for each in project["optional-dependencies"][name]]
-    return [Requirement(text) for text in (*project["dependencies"], *extras)]
+    extras = project["optional-dependencies"]
+    waiting = [*project["dependencies"], *(each for name in EXTRAS for each in extras[name])]
+    found = []
+    while waiting:
+        asked = Requirement(waiting.pop())
+        if asked.name == project["name"]:
+            waiting += [each for name in asked.extras for each in extras[name]]
+        else:
+            found.append(asked)
+    return found
 
 
 def test_every_pin_satisfies_pyproject() -> None:
