@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from hybrid_assets.report.canvas import labelled_png
 from hybrid_assets.schema import TableSchema
 from warehouse import (
     AuditTrail,
+    CheckRecord,
     ModelVersion,
     Provenance,
     ReleaseSlot,
@@ -191,6 +192,7 @@ class AssetRun:
         model = None
         if files is not None or drawn is not None:
             model = self._saved(files or {}, drawn)
+        results = list(checks)
         version = self._warehouse.record_table(
             self.asset,
             content,
@@ -198,6 +200,7 @@ class AssetRun:
             column_comments=comments,
             model=model,
             label=self.study.label,
+            checks=self._records(data_version(content), results),
         )
         described = {
             "dagster/row_count": version.n_rows,
@@ -206,7 +209,7 @@ class AssetRun:
             "waited_seconds": round(version.waited_seconds, 3),
         }
         metadata = {**described, **shown(drawn), **(metadata or {})}
-        return self._result(version.data_version, metadata, list(checks))
+        return self._result(version.data_version, metadata, results)
 
     def record_model(
         self,
@@ -219,10 +222,12 @@ class AssetRun:
         """Write the asset's model files and describe them."""
         drawn = self._labelled(drawn)
         model = self._saved(files, drawn)
-        self._warehouse.record_model(self.asset, model, self.origin())
+        results = list(checks)
+        records = self._records(model.sha256, results)
+        self._warehouse.record_model(self.asset, model, self.origin(), checks=records)
         described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
         metadata = {**described, **shown(drawn), **(metadata or {})}
-        return self._result(model.sha256, metadata, list(checks))
+        return self._result(model.sha256, metadata, results)
 
     def record_document(
         self, content: str, *, metadata: Mapping[str, Any] | None = None
@@ -232,7 +237,7 @@ class AssetRun:
         path = self._warehouse.record_document(self.asset, page, self.origin())
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
-        return self._result(version, {**link, **(metadata or {})}, [])
+        return self._result(version, {**link, **(metadata or {})})
 
     def record_release(self, make: Callable[[ReleaseSlot], Mapping[str, bytes]]) -> AssetResult:
         """Write the asset's release under the next number and describe it."""
@@ -243,7 +248,7 @@ class AssetRun:
             "folder": dg.MetadataValue.path(str(release.folder)),
             "files": sorted(file.name for file in release.folder.iterdir()),
         }
-        return self._result(release.sha256, described, [])
+        return self._result(release.sha256, described)
 
     def record_decision(self, name: str, decision: BaseModel) -> None:
         """Log a person's decision about the asset, as an entry of its own."""
@@ -267,13 +272,16 @@ class AssetRun:
     def _seconds(self) -> float:
         return time.perf_counter() - self._clock
 
+    def _records(self, version: str, checks: list[dg.AssetCheckResult]) -> list[CheckRecord]:
+        specs = self.context.assets_def.check_specs if checks else ()
+        return check_records(self.asset, version, checks, specs)
+
     def _result(
-        self, version: str, metadata: Mapping[str, Any], checks: list[dg.AssetCheckResult]
+        self,
+        version: str,
+        metadata: Mapping[str, Any],
+        checks: Sequence[dg.AssetCheckResult] = (),
     ) -> AssetResult:
-        records = check_records(
-            self.asset, version, checks, self.context.assets_def.check_specs if checks else ()
-        )
-        self.audit_trail.record_checks(self.asset, records, self.origin())
         common: dict[str, Any] = {
             "seconds": round(self._seconds, 3),
             "device": "cpu",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import duckdb
+
 from warehouse.connection import BoundedWait
 from warehouse.databases import study_database
 from warehouse.log_entries import LogEntry, read_log
@@ -64,6 +66,18 @@ class SubjectSplit:
     key_name: str = ""
 
 
+def append_checks(
+    connection: duckdb.DuckDBPyConnection,
+    asset: str,
+    records: Sequence[CheckRecord],
+    provenance: Provenance,
+) -> None:
+    """Seal how checks ended, if there are any, inside the transaction that is open."""
+    rows = [(r.asset, r.checked_version, r.check_name, r.passed, r.severity) for r in records]
+    if rows:
+        append_sealed(connection, CHECKS, rows, asset=asset, provenance=provenance)
+
+
 class AuditTrail:
     """The audit log of one study and the records that it seals.
 
@@ -94,9 +108,8 @@ class AuditTrail:
         """Seal how the checks of an asset ended; nothing is written if there are none."""
         if not records:
             return
-        rows = [(r.asset, r.checked_version, r.check_name, r.passed, r.severity) for r in records]
         with self._database.writing(self._wait(), provenance.run_id) as connection:
-            append_sealed(connection, CHECKS, rows, asset=asset, provenance=provenance)
+            append_checks(connection, asset, records, provenance)
 
     def check_records(self) -> tuple[CheckRecord, ...]:
         """Return how every check ended, oldest first."""

@@ -1,7 +1,7 @@
 """One DuckDB file per study: its tables, its current models, its documents and its audit log."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -11,6 +11,7 @@ import pyarrow as pa
 from warehouse import audit_log, catalog
 from warehouse.arrow_tables import storable_table
 from warehouse.audit_log import Materialization
+from warehouse.audit_trail import CheckRecord, append_checks
 from warehouse.connection import BoundedWait
 from warehouse.data_version import data_version
 from warehouse.databases import study_database
@@ -64,6 +65,7 @@ class Warehouse:
         column_comments: Mapping[str, str] | None = None,
         model: ModelVersion | None = None,
         label: str = "",
+        checks: Sequence[CheckRecord] = (),
     ) -> TableVersion:
         """Store `table` as the current content of `asset` and log where it came from.
 
@@ -81,6 +83,8 @@ class Warehouse:
             Saved files that belong to the table; becomes current with it.
         label : str
             Opens the table's comment, for what its reader must not miss.
+        checks : sequence of CheckRecord
+            How its own checks ended: no table is there without them.
 
         Raises
         ------
@@ -101,14 +105,23 @@ class Warehouse:
                 _set_model(connection, asset, model, provenance)
             made = Materialization(asset, "table", version, content.num_rows, provenance)
             audit_log.append_entry(connection, made)
+            append_checks(connection, asset, checks, provenance)
         size = content.num_rows, content.num_columns
         return TableVersion(asset, name, version, *size, wait.waited_seconds)
 
-    def record_model(self, asset: str, model: ModelVersion, provenance: Provenance) -> None:
-        """Make `model` the current model of `asset` and log where it came from."""
+    def record_model(
+        self,
+        asset: str,
+        model: ModelVersion,
+        provenance: Provenance,
+        *,
+        checks: Sequence[CheckRecord] = (),
+    ) -> None:
+        """Make `model` the current model of `asset`; log where it came from and its checks."""
         table_name(asset)
         with self._database.writing(self._wait(), provenance.run_id) as connection:
             _set_model(connection, asset, model, provenance)
+            append_checks(connection, asset, checks, provenance)
 
     def record_document(self, asset: str, content: bytes, provenance: Provenance) -> Path:
         """Write a page under ``home/reports/<study>/`` and log where it came from.

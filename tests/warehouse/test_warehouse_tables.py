@@ -1,5 +1,6 @@
 """Tables come back exactly as they went in, and a refused write changes nothing."""
 
+import dataclasses
 import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from warehouse import Provenance, StorageUnavailable, TableNotFound, Warehouse, WarehouseError
+from warehouse import (
+    AuditTrail,
+    CheckRecord,
+    Provenance,
+    StorageUnavailable,
+    TableNotFound,
+    Warehouse,
+    WarehouseError,
+    check_audit,
+    data_version,
+    storable_table,
+)
 from warehouse.errors import InvalidName, UnstorableTable
 
 Opened = Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -264,6 +276,24 @@ def test_documents_are_replaced_whole_and_logged(
     assert path.read_bytes() == b"<p>new</p>"
     assert [p.name for p in path.parent.iterdir()] == ["gan__study_report.html"]
     assert warehouse.audit_entries()["kind"].tolist() == ["document", "document"]
+
+
+@pytest.mark.file_only
+def test_a_table_and_its_checks_appear_together_or_not_at_all(
+    warehouse: Warehouse, home: Path, origin: Provenance
+) -> None:
+    trail, rows = AuditTrail(home, "nhefs"), pd.DataFrame({"x": [1]})
+    failed = CheckRecord("gan/x", data_version(storable_table(rows)), "gate", False, "blocking")
+    unwritable = dataclasses.replace(failed, severity=None)  # the column refuses it
+    with pytest.raises(duckdb.ConstraintException, match="severity"):
+        warehouse.record_table("gan/x", rows, origin, checks=[unwritable])
+    assert warehouse.table_names() == []
+    assert trail.entries() == ()
+    made = warehouse.record_table("gan/x", rows, origin, checks=[failed])
+    (record,) = trail.check_records()
+    assert record == dataclasses.replace(failed, sequence=2)
+    assert record.checked_version == made.data_version
+    assert check_audit(home, "nhefs").faults == ()
 
 
 @pytest.mark.file_only
