@@ -1,7 +1,8 @@
 """What something was made of, from the audit log alone."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from warehouse import (
     Decision,
     DecisionStore,
     LogEntry,
+    ReleaseStore,
     TableNotFound,
     Trace,
     latest_entry,
@@ -123,22 +125,34 @@ def audit_release(trail: AuditTrail, generator: str, number: int) -> AuditAnswer
     """
     entries = trail.entries()
     bundles = releases_of(entries, generator)
-    if not 1 <= number <= len(bundles):
+    numbers = release_numbers(trail, bundles)
+    if number not in numbers:
         raise TableNotFound(
             f"study {trail.study!r} has made no release {generator}/{number}; it has "
             f"{len(bundles)} of that generator"
         )
-    return _answer(trail, entries, bundles[number - 1])
+    return _answer(trail, entries, bundles[numbers.index(number)])
 
 
 def releases_of(entries: Iterable[LogEntry], generator: str) -> list[LogEntry]:
-    """Give the releases of a generator in the order of their numbers, 1, 2, ..."""
+    """Give the logged releases of a generator, oldest first."""
     return [entry for entry in entries if entry.asset == f"{generator}/{BUNDLE}"]
 
 
-def release_number(entries: Iterable[LogEntry], bundle: LogEntry) -> int:
-    """Give the number of a logged release."""
-    return releases_of(entries, bundle.asset.rpartition("/")[0]).index(bundle) + 1
+def release_numbers(trail: AuditTrail, bundles: Sequence[LogEntry]) -> list[int]:
+    """Give the numbers of logged releases: their folders', or their places where those are gone.
+
+    They differ where a writer was killed after its folder was in place and before it was logged.
+    """
+    folders = ReleaseStore(trail.home, trail.study).releases()
+    numbers = {(release.generator, release.sha256): release.number for release in folders}
+    places: Counter[str] = Counter()
+    found = []
+    for bundle in bundles:
+        generator = bundle.asset.rpartition("/")[0]
+        places[generator] += 1
+        found.append(numbers.get((generator, bundle.data_version), places[generator]))
+    return found
 
 
 def _answer(trail: AuditTrail, entries: tuple[LogEntry, ...], target: LogEntry) -> AuditAnswer:

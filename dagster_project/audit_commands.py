@@ -10,6 +10,7 @@ from dagster_project.audit_answer import (
     AuditAnswer,
     audit_asset,
     audit_release,
+    release_numbers,
     releases_of,
 )
 from dagster_project.audit_display import print_answer, print_check, print_uses
@@ -74,12 +75,10 @@ def _answer(trail: AuditTrail, asset: str, generator: str, release: int) -> Audi
         refuse("name an asset, or --generator, or --generator with --release")
     if not generator:
         return audit_asset(trail, asset or "study_report")
-    last = release or len(releases_of(trail.entries(), generator))
-    return (
-        audit_release(trail, generator, last)
-        if last
-        else audit_asset(trail, f"{generator}/hybrid_triplets")
-    )
+    made = release_numbers(trail, releases_of(trail.entries(), generator))
+    if not release and not made:
+        return audit_asset(trail, f"{generator}/hybrid_triplets")
+    return audit_release(trail, generator, release or made[-1])
 
 
 def _print_uses(trail: AuditTrail) -> int:
@@ -89,7 +88,7 @@ def _print_uses(trail: AuditTrail) -> int:
     cannot_tell = untold(splits, keyed)
     columns = asked_columns(splits)
     values = dict(zip(columns, _typed(columns), strict=True))
-    print_uses(console, uses_of(trail, keyed, values), trail.entries())
+    print_uses(console, uses_of(trail, keyed, values), trail)
     for gap in cannot_tell:
         say(f"cannot be told of {gap}")
     return FAILED if cannot_tell else DONE

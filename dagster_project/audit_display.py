@@ -9,10 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from dagster_project.audit_answer import BUNDLE, AuditAnswer, release_number
+from dagster_project.audit_answer import BUNDLE, AuditAnswer, release_numbers
 from dagster_project.code_version import science_version
 from dagster_project.subjects import SubjectUse
-from warehouse import AuditCheck, Decision, KeyedHash, KeyNotFound, LogEntry
+from warehouse import AuditCheck, AuditTrail, Decision, KeyedHash, KeyNotFound, LogEntry
 
 INSIDE = "Plain hashes of people's tables stay inside: outside, tell the keyed one."
 MEANING = {
@@ -127,8 +127,11 @@ def print_check(console: Console, study: str, found: AuditCheck) -> None:
     console.print(verdict, style="red" if found.faults else "green")
 
 
-def print_uses(console: Console, uses: Sequence[SubjectUse], log: Sequence[LogEntry]) -> None:
+def print_uses(console: Console, uses: Sequence[SubjectUse], trail: AuditTrail) -> None:
     """Print where a person's row was used, never who the person is."""
+    logged = [entry for entry in trail.entries() if entry.asset.endswith(f"/{BUNDLE}")]
+    numbers = release_numbers(trail, logged)
+    number_of = {entry.sequence: n for entry, n in zip(logged, numbers, strict=True)}
     if not uses:
         console.print("No version of the seed holds these values.")
     for use in uses:
@@ -139,5 +142,5 @@ def print_uses(console: Console, uses: Sequence[SubjectUse], log: Sequence[LogEn
         generators = {e.asset.rpartition("/")[0] for e in use.used_by} - {""}
         console.print(f"  generators: {', '.join(sorted(generators)) or 'none'}", highlight=False)
         bundles = [e for e in use.used_by if e.asset.endswith(f"/{BUNDLE}")]
-        released = [f"{e.asset.rpartition('/')[0]}/{release_number(log, e):04d}" for e in bundles]
+        released = [f"{e.asset.rpartition('/')[0]}/{number_of[e.sequence]:04d}" for e in bundles]
         console.print(f"  releases: {', '.join(released) or 'none'}", highlight=False)

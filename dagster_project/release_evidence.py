@@ -21,6 +21,7 @@ from hybrid_assets.gates import (
     columns_not_guessed,
 )
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.release.table_files import formula_columns
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.small_cells import told_share
 from warehouse import data_version, latest_entry, storable_table, trace
@@ -73,6 +74,7 @@ def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) ->
         extreme_share=overlap[0],
         cells_beyond=cells_beyond(run.canonical(triplets, schema), schema),
         broken_rules=broken_rules(table[schema.names], schema, run.study.n_synthetic),
+        formula_columns=formula_columns(table),
         columns_not_attacked=tuple(name for name in table.columns if name not in schema.names),
         columns_not_guessed=columns_not_guessed(privacy, schema),
     )

@@ -7,6 +7,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from dagster_project.earlier_settings import EARLIER
 from dagster_project.study_run import failure_text
 
 
@@ -74,6 +75,9 @@ class RunDisplay:
             self._bars.remove_task(self._tasks[asset])
         seconds = metadata["seconds"].value if "seconds" in metadata else 0.0
         self._console.print(f"  {asset:<34}{seconds:>7.1f} s", markup=False, highlight=False)
+        if EARLIER in metadata:
+            earlier = metadata[EARLIER].value
+            self._console.print(f"    {earlier}", style="yellow", markup=False, soft_wrap=True)
         if "recommendation" in metadata:
             sentence = metadata["recommendation"].value
             self._console.print(f"    {sentence}", markup=False, highlight=False, soft_wrap=True)

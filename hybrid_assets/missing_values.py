@@ -10,6 +10,7 @@ import pandas as pd
 from hybrid_assets.declared_columns import LISTED, MISSING_LEVEL
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.schema import level_words
+from hybrid_assets.small_cells import told_few
 from hybrid_assets.study import CovariateSettings, Study
 
 
@@ -49,7 +50,7 @@ def apply_policies(
                 name,
                 expected="no missing value, or a missing-value policy "
                 "(missing: drop_rows | category | impute)",
-                got=f"{int(missing.sum())} missing and no policy",
+                got=f"{told_few(int(missing.sum()))} missing and no policy",
             )
         if policy == "drop_rows":
             drop |= missing

@@ -15,6 +15,7 @@ from hybrid_assets.estimators.estimand import ESTIMANDS
 from hybrid_assets.estimators.subgroups import SUBGROUP_COLUMN, subgroup_problem
 from hybrid_assets.missing_values import apply_policies
 from hybrid_assets.schema import ColumnKind, TableSchema
+from hybrid_assets.small_cells import told_few
 from hybrid_assets.study import CovariateSettings, Study
 
 MIN_ARM_ROWS = 10
@@ -105,7 +106,10 @@ def _require_finite(table: pd.DataFrame, names: list[str], study: Study) -> None
             n_infinite = int(np.isinf(table[name].to_numpy(dtype=float, na_value=np.nan)).sum())
             if n_infinite:
                 raise SeedTableError(
-                    study.name, name, expected="finite values", got=f"{n_infinite} infinite"
+                    study.name,
+                    name,
+                    expected="finite values",
+                    got=f"{told_few(n_infinite)} infinite",
                 )
 
 
@@ -114,7 +118,7 @@ def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
         n_missing = int(table[name].isna().sum())
         if n_missing:
             raise SeedTableError(
-                study.name, name, expected="no missing value", got=f"{n_missing} missing"
+                study.name, name, expected="no missing value", got=f"{told_few(n_missing)} missing"
             )
 
 
@@ -145,7 +149,7 @@ def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
                 study.name,
                 study.treatment,
                 expected=f"at least {MIN_ARM_ROWS} rows in each arm",
-                got=f"{n_arm} rows with {study.treatment} = {arm}",
+                got=f"{told_few(n_arm)} rows with {study.treatment} = {arm}",
             )
     outcome = table[study.outcome]
     if not pd.api.types.is_numeric_dtype(outcome):

@@ -7,6 +7,11 @@ import numpy as np
 MIN_PEOPLE = 10
 
 
+def told_few(count: int) -> str:
+    """Give a count in words that tell of no 1 to 9 people: "fewer than 10" for these."""
+    return f"fewer than {MIN_PEOPLE}" if 0 < count < MIN_PEOPLE else f"{count:,}"
+
+
 def is_small_cell(count: int, n_people: int) -> bool:
     """Whether a count, or what it leaves of `n_people`, is of 1 to 9 people."""
     return 0 < count < MIN_PEOPLE or 0 < n_people - count < MIN_PEOPLE

@@ -13,6 +13,7 @@ from hybrid_assets.errors import SeedTableError
 from hybrid_assets.missing_values import apply_policies, flag_name
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema, level_words
 from hybrid_assets.seed import MIN_ARM_ROWS
+from hybrid_assets.small_cells import told_few
 from hybrid_assets.study import CovariateSettings, Study
 
 MAX_SHARED_ROWS = 0.05
@@ -94,7 +95,8 @@ def draw_holdout(
                 schema.study,
                 schema.treatment,
                 expected=f"a holdout row and {MIN_ARM_ROWS} training rows in each arm",
-                got=f"{len(members)} rows with {schema.treatment} = {arm} at holdout share {share}",
+                got=f"{told_few(len(members))} rows with {schema.treatment} = {arm} at holdout "
+                f"share {share}",
             )
         is_event = strata[members] == 1
         rare, others = sorted((members[is_event], members[~is_event]), key=len)
@@ -212,7 +214,7 @@ def _conformed(
             schema.study,
             column.name,
             expected=f"{table} values like the seed's ({column.kind.value})",
-            got=f"{n_bad} missing or of another kind",
+            got=f"{told_few(n_bad)} missing or of another kind",
         )
     return column.cast_present(values)
 
@@ -232,7 +234,7 @@ def require_new_identifiers(seed: pd.DataFrame, holdout: pd.DataFrame, study: St
                     study.name,
                     name,
                     expected="holdout people who are not in the seed",
-                    got=f"{n_shared} holdout rows with an identifier of the seed",
+                    got=f"{told_few(n_shared)} holdout rows with an identifier of the seed",
                 )
 
 

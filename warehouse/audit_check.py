@@ -144,12 +144,12 @@ def _decision_faults(decisions: Sequence[Decision]) -> Iterator[str]:
 
 def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Iterator[str]:
     """Compare the releases with the log: each anchors a head, and each has an entry."""
-    sealed: dict[tuple[str, str], Path] = {}
+    sealed: dict[tuple[str, str], list[Path]] = {}
     for folder in folders:
         generator, name = folder.parent.name, f"release {folder.parent.name}/{folder.name}"
         sums = folder / CHECKSUMS
         if sums.is_file():
-            sealed[generator, _sha256(sums)] = folder
+            sealed.setdefault((generator, _sha256(sums)), []).append(folder)
             yield from (f"{name}: {fault}" for fault in _file_faults(folder))
         else:
             yield f"{name} has lost its {CHECKSUMS}"
@@ -157,14 +157,18 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
     logged = [entry for entry in entries if entry.asset.endswith(BUNDLE)]
     for entry in logged:
         key = (entry.asset.removesuffix(BUNDLE), entry.data_version)
-        if key not in sealed:
+        if not sealed.get(key):
             yield (
                 f"audit log entry {entry.sequence}: the release of {key[0]} that it describes is "
                 "missing or altered"
             )
-        sealed.pop(key, None)
-    for folder in sealed.values():
-        yield f"release {folder.parent.name}/{folder.name} is not in the audit log as it is now"
+        sealed[key] = sealed.get(key, [])[1:]
+    for folder in sorted(folder for folders in sealed.values() for folder in folders):
+        yield (
+            f"release {folder.parent.name}/{folder.name} is not in the audit log as it is now: its "
+            "writer was killed before logging it, it was put there by hand, or it or the log was "
+            "altered. Do not hand it out; move it out of releases/ and release again"
+        )
 
 
 def _file_faults(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.generation import generating_models, hybrid_settings
 from dagster_project.display import small_table
+from dagster_project.earlier_settings import earlier_settings
 from dagster_project.private_branch import made_with
 from hybrid_assets.benchmark import (
     PERFORMANCE_COMMENTS,
@@ -71,6 +72,7 @@ def benchmark_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefini
                 "recommendation": result.recommendations[-1].sentence,
                 "by_sample_size": "\n".join(each.sentence for each in result.recommendations),
                 "performance": small_table(result.performance[SHOWN]),
+                **earlier_settings(run),
             },
         )
         parts.remove()

@@ -6,6 +6,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.generation import hybrid_settings
 from dagster_project.display import small_table
+from dagster_project.earlier_settings import earlier_settings
 from dagster_project.privacy_results import AUDIT_FILE, FINDINGS, RISK_COMMENTS, finding_rows
 from dagster_project.private_branch import is_private, made_with
 from hybrid_assets.generators import GENERATORS, CovariateGenerator
@@ -42,7 +43,11 @@ def label_audit_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefi
             rows,
             files={AUDIT_FILE: FINDINGS.dump_json([finding])},
             comments=RISK_COMMENTS,
-            metadata={"risks": small_table(rows), "verdict": finding.verdict.value},
+            metadata={
+                "risks": small_table(rows),
+                "verdict": finding.verdict.value,
+                **earlier_settings(run),
+            },
             checks=[_check(finding)],
         )
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from dagster_project.asset_run import AssetRun
 from dagster_project.check_history import CheckHistory
-from dagster_project.privacy_results import stored_evaluation
+from dagster_project.privacy_results import evaluation_before_release
 from dagster_project.suites import SUITE
 from hybrid_assets.generators.great import AS_PUBLISHED
 from hybrid_assets.report.summary import (
@@ -46,6 +46,7 @@ def report_summary(
     study = run.study
     parts = run.table("splits")["__split"].value_counts()
     known = study.known_effect
+    evaluations = {g: evaluation_before_release(run, g) for g in study.generators}
     return ReportSummary(
         study=study.name,
         title=study.title,
@@ -63,7 +64,8 @@ def report_summary(
         pictures=tuple(_pictures(run)),
         notes=_notes(run),
         checks=tuple(_checks(run, guards)),
-        risks={generator: stored_evaluation(run, generator) for generator in study.generators},
+        risks={generator: evaluation for generator, (evaluation, _) in evaluations.items()},
+        label_audits={} if study.label else {g: told for g, (_, told) in evaluations.items()},
         made_from=_made_from(run),
         label=study.label,
     )

@@ -7,6 +7,7 @@ import pandas as pd
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import small_table
+from dagster_project.earlier_settings import earlier_settings
 from hybrid_assets.effects import seed_tmle
 from hybrid_assets.generators import draw_valid
 from hybrid_assets.generators.cart import CartGenerator, CartSettings
@@ -44,7 +45,11 @@ def sensitivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
             rows,
             comments=SENSITIVITY_COMMENTS,
             drawn=sensitivity_plot(rows),
-            metadata={"answers": _answers(rows), "errors": small_table(rows[SHOWN])},
+            metadata={
+                "answers": _answers(rows),
+                "errors": small_table(rows[SHOWN]),
+                **earlier_settings(run),
+            },
         )
 
     return [sensitivity]

@@ -38,8 +38,15 @@ def recipe(found: ReleaseEvidence, settings: Gates) -> Decision:
 
 
 def table_suite(found: ReleaseEvidence, settings: Gates) -> Decision:
-    """Ask whether columns, row count, types, ranges and levels are the study's."""
-    broken = ", ".join(found.broken_rules)
+    """Ask whether columns, row count, types, ranges and levels are the study's, and are data."""
+    broken, formulas = ", ".join(found.broken_rules), ", ".join(found.formula_columns)
+    if formulas and not broken:
+        return Decision(
+            False,
+            f"text that a spreadsheet runs as a formula: {formulas}",
+            "synthetic.csv holds the same values as synthetic.parquet, so nothing is quoted away: "
+            "rename these levels, or the column, in the seed (no leading =, +, -, @ or control).",
+        )
     return Decision(
         not broken,
         f"rules broken: {broken}" if broken else "every rule on columns and values is met",

@@ -96,6 +96,8 @@ class ReleaseEvidence:
         they were rounded to leave, all of them where it declares none.
     broken_rules : tuple of str
         Rules on columns, types, ranges and levels that the table breaks.
+    formula_columns : tuple of str
+        Columns whose name or text a spreadsheet would run as a formula.
     columns_not_attacked : tuple of str
         Columns that the privacy evaluation did not see.
     columns_not_guessed : tuple of str
@@ -111,6 +113,7 @@ class ReleaseEvidence:
     extreme_share: float
     cells_beyond: Mapping[str, int]
     broken_rules: tuple[str, ...]
+    formula_columns: tuple[str, ...]
     columns_not_attacked: tuple[str, ...]
     columns_not_guessed: tuple[str, ...]
 

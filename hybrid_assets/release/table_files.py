@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 METADATA_PREFIX = "hybrid_assets."
+FORMULA = re.compile(r"[=@\t\r\n]|[+-](?![\d.]*$)")
 
 
 def parquet_bytes(table: pd.DataFrame, metadata: Mapping[str, str]) -> bytes:
@@ -66,6 +68,20 @@ def csv_bytes(table: pd.DataFrame, decimals: Mapping[str, int]) -> bytes:
     writer.writerow(table.columns)
     writer.writerows(zip(*columns, strict=True))
     return text.getvalue().encode()
+
+
+def formula_columns(table: pd.DataFrame) -> tuple[str, ...]:
+    """Name the columns whose name or text a spreadsheet would run as a formula.
+
+    That is text with a leading ``=``, ``@`` or control character, or with a leading ``+`` or
+    ``-`` that is not the sign of a number or alone (OWASP, *CSV Injection*).
+    """
+    named = {str(name): {str(name), *_texts(table[name])} for name in table.columns}
+    return tuple(name for name, texts in named.items() if any(map(FORMULA.match, texts)))
+
+
+def _texts(values: pd.Series) -> set[str]:
+    return {value for value in values.unique() if isinstance(value, str)}
 
 
 def _cells(values: pd.Series, decimals: int | None) -> list[str]:

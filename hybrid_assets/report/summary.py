@@ -172,7 +172,10 @@ class ReportSummary:
         What the reader must not miss.
     checks : tuple of CheckResult
     risks : mapping of str to PrivacyEvaluation
-        Of the hybrid tables, by generator.
+        Of the hybrid tables, by generator; the label audit among the findings
+        where it was made.
+    label_audits : mapping of str to str
+        By generator: how its label audit stands, in words.
     made_from : tuple of MadeFrom
         What the page was made from, the seed first.
     label : str
@@ -197,6 +200,7 @@ class ReportSummary:
     notes: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     risks: Mapping[str, PrivacyEvaluation] = field(default_factory=dict)
+    label_audits: Mapping[str, str] = field(default_factory=dict)
     made_from: tuple[MadeFrom, ...] = ()
     label: str = ""
 

@@ -74,9 +74,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def release(home: Path, trail: AuditTrail, origin: Provenance) -> None:
+def release(home: Path, trail: AuditTrail, origin: Provenance, number: str = "0001") -> None:
     head = trail.entries()[-1]
-    folder = home / "releases" / "small" / "cart" / "0001"
+    folder = home / "releases" / "small" / "cart" / number
     folder.mkdir(parents=True)
     anchor = {"audit_head": {"n_entries": head.sequence, "entry_hash": head.entry_hash}}
     (folder / "release.json").write_text(json.dumps(anchor))
@@ -88,6 +88,11 @@ def release(home: Path, trail: AuditTrail, origin: Provenance) -> None:
     with write_transaction(database, BoundedWait("it", 5)) as connection:
         made = Materialization("cart/release_bundle", "document", version, None, origin)
         append_entry(connection, made)
+
+
+def signed(trail: AuditTrail) -> Provenance:
+    upstream = next(e.upstream for e in trail.entries() if e.asset == "cart/release_bundle")
+    return dataclasses.replace(ORIGIN, upstream=upstream)
 
 
 def hybrid(*arguments: str, typed: str = "") -> tuple[int, str]:
@@ -129,6 +134,17 @@ def test_a_release_answers_in_one_step(home: Path) -> None:
 def test_a_generator_alone_means_its_last_release(home: Path) -> None:
     assert "small: cart/release_bundle" in hybrid("small", "--generator", "cart")[1]
     assert "small: cart/hybrid_triplets" in hybrid("small", "cart/hybrid_triplets")[1]
+
+
+def test_a_release_keeps_its_number_after_one_that_was_never_logged(home: Path) -> None:
+    trail = AuditTrail(home, "small")
+    release(home, trail, signed(trail), "0003")  # 0002 was killed before it was logged
+    assert hybrid("small", "--generator", "cart", "--release", "3")[0] == 0
+    assert (
+        "no release cart/2; it has 2" in hybrid("small", "--generator", "cart", "--release", "2")[1]
+    )
+    said = hybrid("small", "--subject", typed=f"{PERSON}\n")[1]
+    assert "releases: cart/0001, cart/0003" in said
 
 
 def test_brackets_are_printed(home: Path) -> None:

@@ -42,6 +42,7 @@ def test_every_question_is_answered_in_every_table(
     page = (tmp_path / "home" / "reports" / "small" / "study_report.html").read_text()
     assert "No PASS is possible here" in page
     assert "Every finding: bootstrap (FAIL)" in page
+    assert "makes it): bootstrap not made." in page
     keyed, log = KeyedHash(tmp_path / "home"), AuditTrail(tmp_path / "home", "small").entries()
     versions = {(entry.asset, entry.kind): entry.data_version for entry in log}
     for made_from in (("seed_table", "table"), ("bootstrap/fitted_generator", "model")):

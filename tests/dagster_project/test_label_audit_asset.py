@@ -1,6 +1,6 @@
 """The label audit of a study: made on demand, read before a release while it is current."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -8,7 +8,9 @@ import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
+from dagster_project.earlier_settings import EARLIER
 from dagster_project.privacy_results import (
+    AUDIT_FILE,
     EVALUATION_FILE,
     EVALUATIONS,
     FINDINGS,
@@ -45,6 +47,12 @@ def test_the_audit_is_stored_and_read_before_a_release_while_it_is_current(
     assert isinstance(told, float)
     assert told == row["ci_low"] <= 1.0
 
+    assert EARLIER not in _metadata(result)
+    other = small_study(generators=["cart"], n_synthetic=500)
+    told = _metadata(materialize(other, "cart/label_audit"))[EARLIER].value
+    upstream = "cart/synthetic_covariates, outcome_model, propensity_model, splits"
+    assert told == f"made under an earlier study file or by earlier code: {upstream}"
+
     def within(asset: str, body: Callable[[AssetRun], AssetResult]) -> None:
         declared = AssetFactory(study, tmp_path).asset(asset, deps=[], kinds=(), privacy="derived")
         resources = {
@@ -78,6 +86,59 @@ def test_the_audit_is_stored_and_read_before_a_release_while_it_is_current(
     assert [f.measure.attack for f in read[0].findings] == [Attack.LABEL_AUDIT]
     assert read[0].verdict == Verdict.INCONCLUSIVE
     assert read[1] == attacks
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> Mapping[str, dg.MetadataValue]:
+    (event,) = (
+        e
+        for e in result.get_asset_materialization_events()
+        if e.asset_key.path[-1] == "label_audit"
+    )
+    return event.materialization.metadata
+
+
+def test_a_failed_audit_of_earlier_tables_still_counts(
+    small_study: Callable[..., StudyFile], tmp_path: Path
+) -> None:
+    storage, one = StorageResource(home=str(tmp_path / "home")), pd.DataFrame({"value": [0.0]})
+    measure = Measure(Attack.LABEL_AUDIT, "Y", "ε", 3.0, 0.0, 2.0, 9.0, 0.0, False, True)
+    failed = Finding(measure, 0.0, Verdict.FAIL, "Use a smaller outcome model.")
+    attacks = PrivacyEvaluation([], Verdict.PASS, 400, 240, 600, PrivacyPolicy())
+    kept = {
+        "cart/privacy_evaluation": {EVALUATION_FILE: EVALUATIONS.dump_json(attacks)},
+        "cart/label_audit": {AUDIT_FILE: FINDINGS.dump_json([failed])},
+    }
+    read: list[tuple[PrivacyEvaluation, str]] = []
+
+    def within(asset: str, body: Callable[[AssetRun], AssetResult]) -> None:
+        make = AssetFactory(small_study(), tmp_path)
+        declared = make.asset(asset, deps=[], kinds=(), privacy="derived")(body)
+        resources = {"storage": storage, "compute": ComputeDevice(device="cpu")}
+        assert dg.materialize([declared], resources=resources).success
+
+    def stored(run: AssetRun) -> AssetResult:
+        """Stand in for an evaluation of covariates."""
+        run.version("cart/synthetic_covariates")
+        return run.record_table(one, files=kept[run.asset])
+
+    def drawn(run: AssetRun) -> AssetResult:
+        """Draw covariates, others each time."""
+        return run.record_table(one + len(read))
+
+    def candidate(run: AssetRun) -> AssetResult:
+        """Stand in for a candidate."""
+        read.append(evaluation_before_release(run, "cart"))
+        return run.record_table(one)
+
+    within("cart/synthetic_covariates", drawn)
+    for asset in kept:
+        within(asset, stored)
+    within("cart/release_candidate", candidate)
+    within("cart/synthetic_covariates", drawn)
+    within("cart/release_candidate", candidate)
+    assert [evaluation.verdict for evaluation, _ in read] == [Verdict.FAIL, Verdict.FAIL]
+    words = [words for _, words in read]
+    assert words == ["made", "failed on earlier tables: make it again"]
 
 
 def test_a_finding_keeps_infinity_in_its_file_and_decides_the_verdict() -> None:

@@ -126,18 +126,18 @@ LEVELS = [f"level {i % 600}" for i in range(1200)]
          "got 3 distinct values of type int64"),
         (table(A=[["drug", "none"][i % 2] for i in range(N_ROWS)]), {}, "coded 0 and 1"),
         (table(A=1), {}, "column 'A': expected at least 10 rows in each arm; got 0 rows with"),
-        (table(A=np.arange(N_ROWS) < 9), {}, "at least 10 rows in each arm; got 9 rows with A = 1"),
+        (table(A=np.arange(N_ROWS) < 9), {}, "at least 10 rows in each arm; got fewer than 10 r"),
         (table(Y=2.5), {}, "column 'Y': expected an outcome that varies; got a single value"),
         (table(Y=[f"y{i}" for i in range(N_ROWS)]), {}, "column 'Y': expected a numeric outcome"),
         (
             table(Y=np.where(np.arange(N_ROWS) < 3, np.nan, np.arange(N_ROWS))),
             {},
-            "column 'Y': expected no missing value; got 3 missing",
+            "column 'Y': expected no missing value; got fewer than 10 missing",
         ),
         (
             table(weight=np.where(np.arange(N_ROWS) < 4, np.inf, 1.0 * np.arange(N_ROWS))),
             {},
-            "column 'weight': expected finite values; got 4 infinite",
+            "column 'weight': expected finite values; got fewer than 10 infinite",
         ),
         (
             table(site=[["north", "south"]] * N_ROWS),

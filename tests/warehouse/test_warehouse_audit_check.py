@@ -127,6 +127,13 @@ def removed_release(home: Path) -> None:
     shutil.rmtree(home / RELEASE / "1")
 
 
+def unlogged_release(home: Path) -> None:
+    shutil.copytree(home / RELEASE / "2", home / RELEASE / "3")
+    (home / RELEASE / "3" / "card.json").write_text("{}")
+    sums = home / RELEASE / "3" / "SHA256SUMS"
+    sums.write_text(f"{hashlib.sha256(b'{}').hexdigest()}  card.json\n{sums.read_text()}")
+
+
 def altered_model(home: Path) -> None:
     (file,) = (home / "models").glob("*/g.json")
     file.write_text("[]")
@@ -233,6 +240,14 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "file put into a release": (
         lambda home: (home / RELEASE / "2" / "seed.csv").write_text("x") and None,
         ["release gan/2: seed.csv is not listed"],
+    ),
+    "writer of a release killed before logging it": (
+        unlogged_release,
+        ["release gan/3 is not in the audit log as it is now: its writer was killed before"],
+    ),
+    "release copied": (
+        lambda home: shutil.copytree(home / RELEASE / "2", home / RELEASE / "3") and None,
+        ["release gan/3 is not in the audit log as it is now"],
     ),
     "release removed": (
         removed_release,

@@ -76,6 +76,7 @@ EVIDENCE = ReleaseEvidence(
     extreme_share=0.0,
     cells_beyond={"age": 0},
     broken_rules=(),
+    formula_columns=(),
     columns_not_attacked=(),
     columns_not_guessed=(),
 )
@@ -181,6 +182,13 @@ def test_columns_that_nobody_attacked_shut_the_privacy_gate() -> None:
 
 def evidence_of(name: str, report: GateReport) -> str:
     return next(gate.evidence for gate in report.gates if gate.name == name)
+
+
+def test_text_that_a_spreadsheet_runs_shuts_the_suite() -> None:
+    (shut,) = gates(replace(EVIDENCE, formula_columns=("site", "note"))).shut
+    assert shut.name == "table_suite"
+    assert shut.evidence == "text that a spreadsheet runs as a formula: site, note"
+    assert "rename these levels" in shut.advice
 
 
 def test_columns_that_nobody_guessed_are_named() -> None:

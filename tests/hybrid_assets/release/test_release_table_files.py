@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hybrid_assets.release.table_files import (
     csv_bytes,
+    formula_columns,
     parquet_bytes,
     read_csv,
     read_parquet,
@@ -45,6 +46,30 @@ def test_both_files_give_the_table_back():
     pd.testing.assert_frame_equal(read_csv(csv_bytes(TABLE, {"bmi": 2}), TABLE), TABLE)
     empty = TABLE.iloc[:0]
     pd.testing.assert_frame_equal(read_csv(csv_bytes(empty, {}), empty), empty)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ('=HYPERLINK("http://x","y")', True),
+        ("@SUM(A1)", True),
+        ("+cmd|' /C calc'!A0", True),
+        ("-2+3", True),
+        ("\t=1+1", True),
+        ("-", False),
+        ("+", False),
+        ("-1", False),
+        ("+0.5", False),
+        ("a=1", False),
+        ("", False),
+    ],
+)
+def test_formulas_are_named_and_never_quoted_away(text, runs):
+    table = pd.DataFrame({"n": [-1, 2], "site": ["a", text]})
+    assert formula_columns(table) == (("site",) if runs else ())
+    pd.testing.assert_frame_equal(read_csv(csv_bytes(table, {}), table), table)
+    named = pd.DataFrame({text or "x": [1]})
+    assert formula_columns(named) == ((text,) if runs else ())
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

@@ -2,9 +2,12 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from math import inf
 
 import pytest
 
+from hybrid_assets.privacy.measure import Attack, Measure
+from hybrid_assets.privacy.verdict import Finding, Verdict
 from hybrid_assets.report.page import study_report_html
 from hybrid_assets.report.page_numbers import number_text
 from hybrid_assets.report.summary import CheckResult, EffectInterval, MadeFrom, Picture
@@ -103,6 +106,20 @@ def test_too_few_people_are_said_in_words_and_once(summary, html):
     assert Page(html).text.count(said) == 1
     enough = {name: replace(found, n_holdout=500) for name, found in summary.risks.items()}
     assert "No PASS is possible" not in study_report_html(replace(summary, risks=enough))
+
+
+def test_the_label_audit_has_a_light_and_says_how_it_stands(summary, html):
+    assert "Label audit" not in Page(html).text
+    measure = Measure(
+        Attack.LABEL_AUDIT, "Y", "ε from 50 coins", 0.4, 0.0, 0.1, inf, 0.9, True, True
+    )
+    made = summary.risks["gan"].with_finding(Finding(measure, 0.9, Verdict.PASS, ""))
+    standing = {"gan": "made", "cart": "of earlier tables"}
+    page = replace(summary, risks={**summary.risks, "gan": made}, label_audits=standing)
+    text = Page(study_report_html(page)).text
+    assert "makes it): gan made; cart of earlier tables." in text
+    assert re.search(r"planted coin-flip outcomes( –)* ✓ PASS", text)
+    assert "✓ PASS planted coin-flip outcomes Y 0.400 0.1000 to" in text
 
 
 def test_same_summary_same_text(summary, html):
