@@ -12,11 +12,9 @@ import dagster as dg
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.heartbeat import heartbeat
-from dagster_project.retries import heals, tried_again
+from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
 from dagster_project.trial import launched_study
-from hybrid_assets.errors import HybridAssetsError
-from warehouse import WarehouseError
 
 Privacy = Literal["confidential", "derived", "release"]
 JobWord = Literal["refresh", "simulate", "release"]
@@ -108,17 +106,11 @@ class AssetFactory:
             @introspected
             def materialize(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
                 storage, compute = context.resources.storage, context.resources.compute
-                try:
+                with told_errors(context):
                     study = launched_study(self.study, storage, name)
                     run = AssetRun(study, self.folder, name, storage, context, compute)
                     with heartbeat(context):
                         return body(run)
-                except (HybridAssetsError, WarehouseError, OSError) as error:
-                    if heals(error):
-                        raise tried_again(error, context) from None
-                    if isinstance(error, OSError):
-                        raise
-                    raise dg.Failure(description=str(error), allow_retries=False) from None
 
             return materialize
 

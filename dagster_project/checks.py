@@ -10,6 +10,7 @@ from dagster_project.asset_run import asset_key
 from dagster_project.check_log import check_records, provenance
 from dagster_project.display import small_table
 from dagster_project.resources import StorageResource
+from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
 from dagster_project.suites import SUITE, ExpectationResult, evaluate
 from dagster_project.trial import launched_study
@@ -43,23 +44,25 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
     )
     @introspected
     def suite(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
-        started, storage = time.perf_counter(), context.resources.storage
-        launched = launched_study(study, storage, asset)
-        table, version, schema = _table_and_schema(study, asset, storage)
-        results = [
-            _check_result(check, evaluate(table, rules[check.name](schema, launched.n_synthetic)))
-            for check in context.selected_asset_check_keys
-        ]
-        storage.audit_trail(study.name).record_checks(
-            asset,
-            check_records(asset, version, results, context.check_specs),
-            provenance(
-                launched,
-                context.run.run_id,
-                {asset: version},
-                seconds=time.perf_counter() - started,
-            ),
-        )
+        with told_errors(context):
+            started, storage = time.perf_counter(), context.resources.storage
+            launched = launched_study(study, storage, asset)
+            table, version, schema = _table_and_schema(study, asset, storage)
+            chosen = {check: rules[check.name] for check in context.selected_asset_check_keys}
+            results = [
+                _check_result(check, evaluate(table, rule(schema, launched.n_synthetic)))
+                for check, rule in chosen.items()
+            ]
+            storage.audit_trail(study.name).record_checks(
+                asset,
+                check_records(asset, version, results, context.check_specs),
+                provenance(
+                    launched,
+                    context.run.run_id,
+                    {asset: version},
+                    seconds=time.perf_counter() - started,
+                ),
+            )
         yield from results
 
     return suite

@@ -103,8 +103,8 @@ def simulate(names: StudyNames) -> None:
 def _run_all(
     names: list[str], job: JobWord, storage: StorageResource, *, silent: bool = False
 ) -> list[dict[str, object]]:
-    prepare_instance()
     with refusals():
+        prepare_instance()
         known = studies(job)
         unknown = sorted(set(names) - set(known))
         if unknown:
@@ -114,7 +114,8 @@ def _run_all(
             for name in names:
                 trial_of(find_study(name)[0], storage.trial_rows, storage.trial_generators)
     console.quiet = silent
-    return [_run_one(name, job, storage) for name in names]
+    with refusals():
+        return [_run_one(name, job, storage) for name in names]
 
 
 def _run_one(name: str, job: JobWord, storage: StorageResource) -> dict[str, object]:
@@ -179,7 +180,8 @@ def ui(
     """
     with refusals():
         os.environ[STUDIES_VARIABLE] = os.pathsep.join(str(f.resolve()) for f in user_folders())
-    os.chdir(prepare_instance())
+        folder = prepare_instance()
+    os.chdir(folder)
     dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE)]
     console.print(f"state in {hybrid_home()}; UI at http://127.0.0.1:{port}", markup=False)
     os.execv(sys.executable, [*dagster, "-h", "127.0.0.1", "-p", str(port)])

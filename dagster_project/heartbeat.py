@@ -13,9 +13,9 @@ from dagster_project.resources import process_peak_bytes
 SECONDS_BETWEEN_BEATS = 30.0
 
 
-def tell_run(context: dg.AssetExecutionContext, message: str) -> None:
+def tell_run(context: dg.OpExecutionContext, message: str) -> None:
     """Write a line into the run's log: `context.log` is silent, since libraries share its level."""
-    key = context.op_execution_context.get_step_execution_context().step.key
+    key = context.get_step_execution_context().step.key
     context.instance.report_engine_event(message, context.run, step_key=key)
 
 
@@ -31,7 +31,7 @@ def heartbeat(context: dg.AssetExecutionContext) -> Iterator[None]:
         while not finished.wait(SECONDS_BETWEEN_BEATS):
             used = resource.getrusage(resource.RUSAGE_SELF)
             tell_run(
-                context,
+                context.op_execution_context,
                 f"at work for {time.monotonic() - started:.0f} s, computing for "
                 f"{used.ru_utime + used.ru_stime:.0f} s; {process_peak_bytes() / 2**20:.0f} MiB "
                 "at most",

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from dagster_project.private_errors import kept_private
+from dagster_project.system_refusals import refused_by_system
 from hybrid_assets.errors import HybridAssetsError
 from warehouse import WarehouseError
 
@@ -44,7 +45,7 @@ def refusals() -> Iterator[None]:
         words = told(error)
         if words is not None:
             refuse(words)
-        say(kept_private(error))
+        say(refused_by_system(error) or kept_private(error))
         raise typer.Exit(FAILED) from None
 
 

@@ -27,16 +27,14 @@ def heals(error: Exception) -> bool:
     )
 
 
-def tried_again(
-    error: Exception, context: dg.AssetExecutionContext
-) -> dg.RetryRequested | dg.Failure:
+def tried_again(error: Exception, context: dg.OpExecutionContext) -> dg.RetryRequested | dg.Failure:
     """Ask for another try after a wait that grows, or give up with what went wrong.
 
     Parameters
     ----------
     error : Exception
         One that `heals`.
-    context : AssetExecutionContext
+    context : OpExecutionContext
         Knows how often this step was tried.
     """
     words = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)

@@ -108,10 +108,11 @@ def status(
 
     from dagster_project.instance import prepare_instance
 
-    prepare_instance()
-    with refusals(), dg.DagsterInstance.get() as instance:
+    with refusals():
+        prepare_instance()
         names = [study] if study else sorted(study_files())
-        found = [study_status(*find_study(name), instance) for name in names]
+        with dg.DagsterInstance.get() as instance:
+            found = [study_status(*find_study(name), instance) for name in names]
     if as_json:
         _print_json([each.as_json() for each in found])
     elif study:

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import yaml
 from dagster._utils.pydantic_yaml import enrich_validation_errors_with_source_position
 from dagster_shared.check import CheckError
 from dagster_shared.yaml_utils import parse_yaml_with_source_position
+from dagster_shared.yaml_utils.source_position import ValueAndSourcePositionTree
 from pydantic import Field, model_validator
 
 from dagster_project.schedule import Schedule
@@ -137,18 +139,33 @@ def read_study_file(file: Path) -> StudyFile:
     Raises
     ------
     StudyError
-        If the file has no ``attributes``.
+        If the file cannot be read, is not YAML of plain values, or has no ``attributes``.
+    yaml.YAMLError
+        If it is not YAML; names the file and the line.
     pydantic.ValidationError
-        If they do not make a study; names the file and the line.
+        If its attributes do not make a study; names the file and the line.
     """
-    try:
-        parsed = parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
-    except CheckError:  # how Dagster says that there is nothing in it
-        raise StudyError(
-            f"study file {file}: expected the keys type and attributes; got none"
-        ) from None
+    parsed = _parsed(file)
     positions = parsed.source_position_tree.children.get("attributes")
     if positions is None:
         raise StudyError(f"study file {file}: expected the key attributes; got none")
     with enrich_validation_errors_with_source_position(positions, ["attributes"]):
         return StudyFile.model_validate(parsed.value["attributes"])
+
+
+def _parsed(file: Path) -> ValueAndSourcePositionTree:
+    try:
+        return parse_yaml_with_source_position(file.read_text(encoding="utf-8"), str(file))
+    except yaml.MarkedYAMLError:
+        raise
+    except yaml.YAMLError:
+        wanted, got = "YAML", "a character that YAML does not allow"
+    except CheckError:  # how Dagster says that there is nothing in it
+        wanted, got = "the keys type and attributes", "none"
+    except UnicodeDecodeError:
+        wanted, got = "UTF-8 text", "other bytes"
+    except OSError as error:
+        wanted, got = "a file that can be read", error.strerror or type(error).__name__
+    except Exception as error:  # the loader fails in its own ways on tags, keys and depth
+        wanted, got = "YAML of plain keys, text and numbers", type(error).__name__
+    raise StudyError(f"study file {file}: expected {wanted}; got {got}")

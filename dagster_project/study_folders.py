@@ -66,5 +66,5 @@ def _name(file: Path) -> str:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         return str(content["attributes"]["name"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, RecursionError):
         return file.parent.name

@@ -8,12 +8,15 @@ from functools import cache
 
 import dagster as dg
 
+from dagster_project.abandoned_runs import end_abandoned_runs
 from dagster_project.asset_factory import JobWord
 from dagster_project.resources import StorageResource
+from dagster_project.system_refusals import LESS_MEMORY, STAYS
 from dagster_project.trial import TRIAL_TAG
 
 LAUNCH_TAG = "hybrid/launch"
 INTERRUPTED = "DagsterExecutionInterruptedError"
+CRASHED = "ChildProcessCrashException"
 SHOWN = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_OBSERVATION,
@@ -87,6 +90,7 @@ def run_study(
     storage = storage or StorageResource()
     chosen = [dg.AssetKey([study, *asset.split("/")]) for asset in assets]
     instance = dg.DagsterInstance.get()
+    end_abandoned_runs(instance)
     launch = uuid.uuid4().hex
     finished = threading.Event()
     watcher = threading.Thread(target=_watch, args=(instance, launch, finished, on_event))
@@ -166,6 +170,8 @@ def failure_text(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.error and INTERRUPTED in data.error.message:
         return "interrupted; run again, it starts afresh (a benchmark from its finished blocks)"
+    if data.error and CRASHED in data.error.message:
+        return f"its process was killed, as when memory runs out: {LESS_MEMORY}, {STAYS}"
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
     return data.error.message.strip() if data.error else "no message"

@@ -13,8 +13,8 @@ RESERVED_PREFIX = "__"
 def require_columns(table: pd.DataFrame, study: Study) -> None:
     """Refuse a table that lacks a column of the study, or whose names are ambiguous.
 
-    Names are quoted only once the treatment or the outcome is among them: in a
-    file without a header line they are somebody's cells.
+    Names are quoted only once the treatment or the outcome is among them and none is a number:
+    in a file without a header line they are somebody's cells.
 
     Raises
     ------
@@ -48,11 +48,21 @@ def _require_declared(names: list[str], study: Study) -> None:
     listed = f"columns {', '.join(names)}"
     if not set(ends) & set(names):
         listed = f"{len(names)} columns, the outcome not among them either (no header line?)"
+    elif any(_is_number(name) for name in names):
+        listed = f"{len(names)} columns, numbers among their names (no header line?)"
     for name in [*ends, *(study.covariates or ()), *study.identifiers]:
         if name not in names:
             raise SeedTableError(
                 study.name, name, expected="a column of the seed table", got=listed
             )
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _require_unique(names: list[str], study: Study) -> None:

@@ -40,8 +40,8 @@ def infer_column(
     Raises
     ------
     SeedTableError
-        If the values contradict the declared kind, are dates, or have more
-        than `MAX_LEVELS` levels.
+        If the values contradict the declared kind, are dates, do not differ at
+        the decimals shown, or have more than `MAX_LEVELS` levels.
     """
     role = {study.treatment: Role.TREATMENT, study.outcome: Role.OUTCOME}.get(name, Role.COVARIATE)
     present = values.dropna()
@@ -55,6 +55,7 @@ def infer_column(
     if kind is ColumnKind.CONTINUOUS:
         decimals = settings.decimals if settings.decimals is not None else shown_decimals(numbers)
         numbers = numbers.round(decimals)
+        _require_spread(numbers, name, decimals, study)
     lowest, highest = settings.range or (float(numbers.min()), float(numbers.max()))
     return ColumnSchema(
         name=name, role=role, kind=kind, minimum=lowest, maximum=highest, decimals=decimals
@@ -66,6 +67,16 @@ def within_range(values: pd.Series, settings: CovariateSettings) -> pd.Series:
     if settings.range is None or not pd.api.types.is_numeric_dtype(values):
         return values
     return values.clip(*settings.range)
+
+
+def _require_spread(shown: pd.Series, name: str, decimals: int, study: Study) -> None:
+    if shown.nunique() < 2:
+        raise SeedTableError(
+            study.name,
+            name,
+            expected=f"values that differ at {decimals} decimals (rescale the column)",
+            got="a single value",
+        )
 
 
 def _inferred_kind(values: pd.Series, name: str, study: Study) -> ColumnKind:

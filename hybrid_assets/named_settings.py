@@ -10,7 +10,9 @@ from hybrid_assets.generators import GENERATORS
 def named_settings(value: Any) -> Any:
     """Turn a list of names into names with default settings; so too a name with nothing."""
     if isinstance(value, (list, tuple)):
-        repeated = sorted({str(name) for name in value if value.count(name) > 1})
+        if not all(isinstance(name, str) for name in value):
+            raise ValueError("expected names in the list")
+        repeated = sorted({name for name in value if value.count(name) > 1})
         if repeated:
             raise ValueError(f"named more than once: {repeated}")
         return {name: {} for name in value}
@@ -29,7 +31,8 @@ def generators_by_name(value: Any) -> Any:
             raise ValueError(f"generator name {name!r}: expected a lower-case word")
         if isinstance(settings, dict):
             named[name] = {"kind": name, **settings}
-            if named[name]["kind"] not in GENERATORS:
+            kind = named[name]["kind"]
+            if not isinstance(kind, str) or kind not in GENERATORS:
                 known = ", ".join(GENERATORS)
-                raise ValueError(f"unknown generator {named[name]['kind']!r}; known: {known}")
+                raise ValueError(f"unknown generator {kind!r}; known: {known}")
     return named

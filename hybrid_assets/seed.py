@@ -19,6 +19,7 @@ from hybrid_assets.small_cells import told_few
 from hybrid_assets.study import CovariateSettings, Study
 
 MIN_ARM_ROWS = 10
+LARGEST_NUMBER = 9e18  # integers are kept in 64 bits
 
 
 class ConstantCovariate(UserWarning):
@@ -103,13 +104,21 @@ def _require_single_values(table: pd.DataFrame, names: list[str], study: Study) 
 def _require_finite(table: pd.DataFrame, names: list[str], study: Study) -> None:
     for name in names:
         if pd.api.types.is_numeric_dtype(table[name]):
-            n_infinite = int(np.isinf(table[name].to_numpy(dtype=float, na_value=np.nan)).sum())
+            sizes = np.abs(table[name].to_numpy(dtype=float, na_value=np.nan))
+            n_infinite, n_huge = int(np.isinf(sizes).sum()), int((sizes > LARGEST_NUMBER).sum())
             if n_infinite:
                 raise SeedTableError(
                     study.name,
                     name,
                     expected="finite values",
                     got=f"{told_few(n_infinite)} infinite",
+                )
+            if n_huge:
+                raise SeedTableError(
+                    study.name,
+                    name,
+                    expected=f"numbers up to {LARGEST_NUMBER:g} in size (rescale the column)",
+                    got=f"{n_huge} beyond",
                 )
 
 

@@ -113,13 +113,21 @@ def complete(train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) ->
     ----------
     train, holdout : DataFrame
         Canonical columns; missing values only where the policy is ``impute``.
+
+    Raises
+    ------
+    SeedTableError
+        If all training values of a column are missing.
     """
     train, holdout = train.reset_index(drop=True), holdout.reset_index(drop=True)
     completed: dict[str, tuple[pd.Series, pd.Series]] = {}
     columns: list[ColumnSchema] = []
     for column in schema.columns:
         name = column.name
-        fill = _central(train[name], column) if _any_missing(train, holdout, name) else None
+        fill = None
+        if _any_missing(train, holdout, name):
+            _require_a_value(train[name], schema.study)
+            fill = _central(train[name], column)
         completed[name] = tuple(
             column.cast(part[name] if fill is None else part[name].fillna(fill))
             for part in (train, holdout)
@@ -146,6 +154,16 @@ def complete(train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) ->
 
 def _any_missing(train: pd.DataFrame, holdout: pd.DataFrame, name: str) -> bool:
     return bool(train[name].isna().any() or holdout[name].isna().any())
+
+
+def _require_a_value(values: pd.Series, study: str) -> None:
+    if values.isna().all():
+        raise SeedTableError(
+            study,
+            str(values.name),
+            expected="a value among the training rows, to impute the missing ones from",
+            got="none",
+        )
 
 
 def _central(values: pd.Series, column: ColumnSchema) -> Any:

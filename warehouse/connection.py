@@ -22,8 +22,12 @@ CONFINED: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
 }
 _HELD_ELSEWHERE = ("Could not set lock", "different configuration")
-_REFUSALS = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException, OSError)
+_REFUSALS = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalException, OSError)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
+_IF_DAMAGED = (
+    "if it is damaged, restore it from a backup, or move it away with its .wal and run the study "
+    "again: the same file, seed and code give the same tables, and releases stay as they are"
+)
 
 
 class BoundedWait:
@@ -84,7 +88,7 @@ def write_transaction(database: Path, wait: BoundedWait) -> Iterator[duckdb.Duck
     with _locked(database, fcntl.LOCK_EX, wait), _storage_errors(database):
         if not database.exists():
             _create(database)
-        with closing(open_duckdb(database, read_only=False, wait=wait)) as connection:
+        with closing(_open_own(database, read_only=False, wait=wait)) as connection:
             connection.begin()
             _apply_schema(connection)
             yield connection
@@ -109,7 +113,7 @@ def read_connection(database: Path, wait: BoundedWait) -> Iterator[duckdb.DuckDB
     with (
         _locked(database, fcntl.LOCK_SH, wait),
         _storage_errors(database),
-        closing(open_duckdb(database, read_only=True, wait=wait)) as connection,
+        closing(_open_own(database, read_only=True, wait=wait)) as connection,
     ):
         yield connection
 
@@ -142,6 +146,14 @@ def open_duckdb(database: Path, *, read_only: bool, wait: BoundedWait) -> duckdb
                     f"file written by DuckDB {duckdb.__version__} or older ({error})"
                 ) from error
         wait.pause()
+
+
+def _open_own(database: Path, *, read_only: bool, wait: BoundedWait) -> duckdb.DuckDBPyConnection:
+    """Open a database of the project, which can be made again if it is lost."""
+    try:
+        return open_duckdb(database, read_only=read_only, wait=wait)
+    except StorageUnavailable as error:
+        raise StorageUnavailable(f"{error}; {_IF_DAMAGED}") from error
 
 
 def _connect(database: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -201,8 +213,9 @@ def _storage_errors(database: Path) -> Iterator[None]:
         yield
     except _REFUSALS as error:
         raise StorageUnavailable(
-            f"storage refused while using {database}, which keeps its last complete content; "
-            f"check permissions, free disk space and memory, then run again ({error})"
+            f"storage refused while using {database}, which keeps its last complete content "
+            f"({error}); check permissions, free disk space and memory, then run again; "
+            f"{_IF_DAMAGED}"
         ) from error
 
 

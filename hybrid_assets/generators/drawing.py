@@ -106,6 +106,8 @@ def draw_valid(
     YieldTooLow
         If fewer than `MIN_VALID_SHARE` of at least `MIN_DRAWN` rows of a block
         are valid.
+    GeneratorError
+        If the generator gives no rows, or other columns.
     """
     sizes = [min(BLOCK_ROWS, n_rows - start) for start in range(0, n_rows, BLOCK_ROWS)]
     streams = rng.spawn(len(sizes)) if len(sizes) > 1 else [rng]
@@ -167,6 +169,10 @@ def _drawn_block(
             raise GeneratorError(
                 f"study {schema.study!r}: generator gave columns {list(batch.columns)}, "
                 f"expected {schema.names}"
+            )
+        if batch.empty:  # would be asked for ever
+            raise GeneratorError(
+                f"study {schema.study!r}: generator gave no rows; expected {n_rows - n_kept} more"
             )
         invalid, counts = schema.invalid_counts(batch)
         by_column.update(counts)

@@ -10,6 +10,7 @@ import numpy as np
 # Harrell 2015, doi:10.1007/978-3-319-19425-7, table 2.3
 KNOT_QUANTILES = (0.025, 0.1833, 0.3417, 0.5, 0.6583, 0.8167, 0.975)
 MIN_DISTINCT_VALUES = 6
+MIN_KNOT_RANGE = 1e-6  # standard deviations: a few outliers make all the spread
 _RANK_TOLERANCE = 1e-6
 
 
@@ -37,6 +38,8 @@ class Curve:
         """Learn knots and scaling from standardised values (n,); None if they are too few."""
         knots = np.unique(np.quantile(values, KNOT_QUANTILES))
         if len(np.unique(values)) < MIN_DISTINCT_VALUES or len(knots) < 3:
+            return None
+        if knots[-1] - knots[0] < MIN_KNOT_RANGE:
             return None
         raw = natural_spline(values, knots)
         centers = raw.mean(axis=0)
