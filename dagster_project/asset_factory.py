@@ -14,7 +14,7 @@ from dagster_project.code_version import science_version
 from dagster_project.heartbeat import heartbeat
 from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
-from dagster_project.trial import launched_study
+from dagster_project.trial import at_version, launched_study
 
 Privacy = Literal["confidential", "derived", "release"]
 JobWord = Literal["refresh", "simulate", "release"]
@@ -108,6 +108,7 @@ class AssetFactory:
                 storage, compute = context.resources.storage, context.resources.compute
                 with told_errors(context):
                     study = launched_study(self.study, storage, name)
+                    study = at_version(study, storage.seed_version, self.folder)
                     run = AssetRun(study, self.folder, name, storage, context, compute)
                     with heartbeat(context):
                         return body(run)

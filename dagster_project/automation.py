@@ -4,6 +4,7 @@ import functools
 import operator
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,6 +12,7 @@ import dagster as dg
 from dagster_project.asset_factory import JobWord
 from dagster_project.private_branch import PRIVATE_ASSETS
 from dagster_project.schedule import MAX_RUNTIME
+from dagster_project.sources.file_source import FileSource
 from dagster_project.study_file import StudyFile
 
 if TYPE_CHECKING:
@@ -65,14 +67,43 @@ def n_cores() -> int:
 
 def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":
     """Materialize the whole study, checks included, but what is made when asked for."""
-    asked_for = [dg.AssetSelection.tag("job", word) for word in ON_REQUEST]
     return dg.define_asset_job(
         f"refresh_{study.name}",
-        selection=_assets_of(study) - functools.reduce(operator.or_, asked_for),
+        selection=_refreshed(study),
         description=f"{study.title}: every table, check and the report, from the source.",
         tags=run_tags(study, "refresh"),
         executor_def=step_executor(study),
     )
+
+
+def backfill_jobs(study: StudyFile, folder: Path) -> list["UnresolvedAssetJobDefinition"]:
+    """Refresh a study from versions of its seed that lie in files of their own, oldest first.
+
+    Versions are partitions of the job, not of the assets: a table is its last version, and what
+    should outlast it is released.
+    """
+    versions = study.source.versions(folder) if isinstance(study.source, FileSource) else ()
+    if not versions:
+        return []
+    config = dg.PartitionedConfig(
+        partitions_def=dg.StaticPartitionsDefinition(list(versions)),
+        run_config_for_partition_key_fn=lambda version: {
+            "resources": {"storage": {"config": {"seed_version": version}}}
+        },
+        tags_for_partition_key_fn=lambda version: {
+            "dagster/priority": str(-versions.index(version))
+        },
+    )
+    return [
+        dg.define_asset_job(
+            f"backfill_{study.name}",
+            selection=_refreshed(study),
+            description=f"{study.title}: the refresh, from versions of the seed that you choose.",
+            tags=run_tags(study, "refresh"),
+            executor_def=step_executor(study),
+            config=config,
+        )
+    ]
 
 
 def evaluate_job(
@@ -130,6 +161,11 @@ def jobs_on_request(
                 )
             )
     return jobs
+
+
+def _refreshed(study: StudyFile) -> dg.AssetSelection:
+    asked_for = [dg.AssetSelection.tag("job", word) for word in ON_REQUEST]
+    return _assets_of(study) - functools.reduce(operator.or_, asked_for)
 
 
 def _assets_of(study: StudyFile) -> dg.AssetSelection:

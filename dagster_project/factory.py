@@ -18,7 +18,12 @@ from dagster_project.assets.positivity import positivity_assets
 from dagster_project.assets.release_bundle import release_bundle_assets
 from dagster_project.assets.release_candidate import release_candidate_assets
 from dagster_project.assets.sensitivity import sensitivity_assets
-from dagster_project.automation import evaluate_job, jobs_on_request, refresh_job
+from dagster_project.automation import (
+    backfill_jobs,
+    evaluate_job,
+    jobs_on_request,
+    refresh_job,
+)
 from dagster_project.checks import suite_checks
 from dagster_project.schedule import refresh_schedule
 from dagster_project.seed_watch import seed_sensor
@@ -67,7 +72,12 @@ def study_definitions(study: StudyFile, folder: Path) -> dg.Definitions:
     return dg.Definitions(
         assets=every,
         asset_checks=suites,
-        jobs=[refresh, evaluate_job(study, every), *jobs_on_request(study, every)],
+        jobs=[
+            refresh,
+            *backfill_jobs(study, folder),
+            evaluate_job(study, every),
+            *jobs_on_request(study, every),
+        ],
         schedules=[refresh_schedule(study.name, study.schedule, refresh)] if study.schedule else [],
         sensors=[seed_sensor(study, folder, refresh)] if study.on_new_seed else [],
     )

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_project.resources import HOME_VARIABLE, hybrid_home
 
 SETTINGS = Path(__file__).with_name("instance.yaml")
-BYTES_FOR_ONE = 4 * 1024**3
+BYTES_FOR_ONE = 1024**3  # measured: docs/operating.md, Limits
 
 
 def keep_files_private() -> None:
@@ -56,7 +56,7 @@ def pool_limits() -> dict[str, int]:
     -------
     dict of str to int
         ``gpu``: steps that train a network, one for each GPU, or two that share the cores;
-        ``memory``: steps that compare all rows with all people, one for each 4 GiB.
+        ``memory``: steps that compare all rows with all people, one for each GiB.
     """
     n_gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

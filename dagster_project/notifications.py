@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
 
 from dagster_project.study_run import failure_text
 from dagster_project.trial import is_trial_run
@@ -78,11 +79,15 @@ def _mail(address: str, notice: Notice) -> None:
         server.send_message(message)
 
 
-def failure_notice(run: dg.DagsterRun, events: list[dg.DagsterEvent]) -> Notice:
-    """Say which steps of a run failed, in the study author's words."""
+def failure_notice(
+    run: dg.DagsterRun, events: list[dg.DagsterEvent], ended: dg.DagsterEvent
+) -> Notice:
+    """Say which steps of a run failed, in the study author's words, or what else `ended` it."""
     failed = [f"{e.step_key}: {failure_text(e)}" for e in events if e.is_step_failure]
-    lines = (*failed[:LONGEST_LIST], f"run {run.run_id}; the last complete tables stay as they are")
-    return Notice(f"{run.job_name} failed", lines)
+    is_of_steps = ended.job_failure_data.failure_reason is RunFailureReason.STEP_FAILURE
+    lines = failed[:LONGEST_LIST] if is_of_steps else [ended.message or "", *failed[:LONGEST_LIST]]
+    kept = f"run {run.run_id}; the last complete tables stay as they are"
+    return Notice(f"{run.job_name} failed", (*lines, kept))
 
 
 def gate_notice(run: dg.DagsterRun, events: list[dg.DagsterEvent]) -> Notice | None:
@@ -108,7 +113,7 @@ def notify_failure(
     """Tell of a run that failed, and of the checks in it that did not pass."""
     run = context.dagster_run
     events = _events(context.instance, run)
-    notifier.tell(failure_notice(run, events))
+    notifier.tell(failure_notice(run, events, context.failure_event))
     _tell_gates(run, events, notifier)
 
 

@@ -37,11 +37,14 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         Synthetic rows of each table, at least 100: makes the launch a trial.
     trial_generators : list of str
         The only generators to run, by the study's names: makes the launch a trial.
+    seed_version : str, optional
+        Of a source whose path holds ``{version}``, instead of the last.
     """
 
     home: str = ""
     trial_rows: int | None = Field(default=None, ge=100, le=10_000_000)
     trial_generators: list[str] = Field(default=[])
+    seed_version: str = ""
 
     @property
     def is_trial(self) -> bool:

@@ -1,4 +1,6 @@
-"""A trial run: fewer rows or generators, in a warehouse of its own, and nothing to release.
+"""What one launch changes: a trial of fewer rows or generators, or another version of the seed.
+
+A trial lies in a warehouse of its own, and nothing of it is released.
 
 A launch says so in its run config, from the terminal or the launchpad alike::
 
@@ -7,13 +9,15 @@ A launch says so in its run config, from the terminal or the launchpad alike::
         config: {trial_rows: 500, trial_generators: [cart]}
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
 
 from dagster_project.resources import StorageResource
+from dagster_project.sources.file_source import FileSource
 from dagster_project.study_file import StudyFile
-from hybrid_assets.errors import StudyError
+from hybrid_assets.errors import SourceError, StudyError
 
 TRIAL_LABEL = "trial run: not for release"
 TRIAL_TAG = "hybrid/trial"
@@ -64,6 +68,21 @@ def launched_study(study: StudyFile, storage: StorageResource, asset: str) -> St
             f"({', '.join(trial.generators)}); got {generator}"
         )
     return trial
+
+
+def at_version(study: StudyFile, version: str, folder: Path) -> StudyFile:
+    """Give the study as it reads one version of its seed, the last if none; its hash stays.
+
+    Raises
+    ------
+    SourceError
+        If there is no such version.
+    """
+    if not version:
+        return study
+    if not isinstance(study.source, FileSource):
+        raise SourceError(f"study {study.name!r}: seed version {version!r}: expected a file source")
+    return study.model_copy(update={"source": study.source.at(version, folder)})
 
 
 def trial_of(study: StudyFile, n_rows: int | None, generators: list[str]) -> TrialStudy:

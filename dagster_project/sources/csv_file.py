@@ -3,38 +3,31 @@
 import csv
 import warnings
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import pandas as pd
 
-from dagster_project.sources.base import Source, existing_file
+from dagster_project.sources.file_source import FileSource
 from hybrid_assets.errors import SourceError
 
 
-class CsvSource(Source):
+class CsvSource(FileSource):
     """Rows of a UTF-8 CSV file.
 
     Parameters
     ----------
     path : str
-        Absolute, or relative to the study file.
+        See `FileSource`.
     separator : str
         One character.
     """
 
     kind: Literal["csv"]
-    path: str
     separator: str = ","
-
-    lies_in_files: ClassVar[bool] = True
-
-    def files(self, folder: Path) -> tuple[Path, ...]:
-        """Give the one file."""
-        return (existing_file(folder, self.path, "csv"),)
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Read every column; an empty cell or NA is missing."""
-        file = existing_file(folder, self.path, "csv")
+        file = self.file(folder)
         header = self._header(file)
         try:
             with warnings.catch_warnings():

@@ -5,9 +5,11 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from dagster_project.sources import AnySource, Source
+from dagster_project.sources.csv_file import CsvSource
+from dagster_project.sources.file_source import FileSource
 from hybrid_assets.errors import SourceError
 
 TABLE = pd.DataFrame({"w": [1.5, 2.5], "A": [0, 1], "site": ["a", "b, c"]})
@@ -38,6 +40,33 @@ def test_csv_separator_and_missing_cells(tmp_path: Path) -> None:
 def test_parquet(tmp_path: Path) -> None:
     TABLE.to_parquet(tmp_path / "seed.parquet")
     pd.testing.assert_frame_equal(source(kind="parquet", path="seed.parquet").read(tmp_path), TABLE)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_last_version_is_read_unless_another_is_asked_for(kind: str, tmp_path: Path) -> None:
+    for number, version in enumerate(("2026-02", "2026-01", "2026-03")):
+        written, file = TABLE.assign(w=float(number)), tmp_path / f"seed [{version}].{kind}"
+        written.to_csv(file, index=False) if kind == "csv" else written.to_parquet(file)
+    last = source(kind=kind, path=f"seed [{{version}}].{kind}")
+    assert isinstance(last, FileSource)
+    assert last.versions(tmp_path) == ("2026-01", "2026-02", "2026-03")
+    assert last.read(tmp_path)["w"].tolist() == [2.0, 2.0]
+    first = last.at("2026-01", tmp_path)
+    assert first.read(tmp_path)["w"].tolist() == [1.0, 1.0]
+    assert first.model_dump() == last.model_dump()
+    assert first.version(tmp_path) != last.version(tmp_path)
+    with pytest.raises(SourceError, match="version '../x': expected 2026-01, 2026-02, 2026-03"):
+        last.at("../x", tmp_path)
+    with pytest.raises(SourceError, match="version '1': expected a path with {version}"):
+        CsvSource(kind="csv", path="seed.csv").at("1", tmp_path)
+    with pytest.raises(SourceError, match=r"expected a file at .*none_\*; got nothing there"):
+        source(kind=kind, path="none_{version}").read(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["{version}/seed.csv", "{version}_{version}.csv"])
+def test_a_version_stands_once_in_the_name_of_a_file(path: str) -> None:
+    with pytest.raises(ValidationError, match="expected {version} once, in the name of the file"):
+        source(kind="csv", path=path)
 
 
 def test_duckdb(tmp_path: Path) -> None:
