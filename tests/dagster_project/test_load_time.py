@@ -20,7 +20,7 @@ print(json.dumps({
 }))
 """
 HEAVY = {"torch", "transformers", "be_great", "ctgan", "sklearn", "scipy", "matplotlib", "jinja2"}
-MOST_OWN_MODULES = 270  # 245 when this was written
+MOST_OWN_MODULES = 300  # 245 when this was written
 
 
 def loaded(folder: Path, n_studies: int) -> dict[str, list[str]]:
