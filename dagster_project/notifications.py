@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 import dagster as dg
-from dagster._core.events import RunFailureReason
+from dagster._core.events import JobFailureData, RunFailureReason
 
 from dagster_project.study_run import failure_text
 from dagster_project.trial import is_trial_run
@@ -84,7 +84,10 @@ def failure_notice(
 ) -> Notice:
     """Say which steps of a run failed, in the study author's words, or what else `ended` it."""
     failed = [f"{e.step_key}: {failure_text(e)}" for e in events if e.is_step_failure]
-    is_of_steps = ended.job_failure_data.failure_reason is RunFailureReason.STEP_FAILURE
+    told = ended.event_specific_data  # none if the daemon ended the run
+    is_of_steps = (
+        isinstance(told, JobFailureData) and told.failure_reason is RunFailureReason.STEP_FAILURE
+    )
     lines = failed[:LONGEST_LIST] if is_of_steps else [ended.message or "", *failed[:LONGEST_LIST]]
     kept = f"run {run.run_id}; the last complete tables stay as they are"
     return Notice(f"{run.job_name} failed", (*lines, kept))

@@ -9,7 +9,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import dagster as dg
 import pytest
 
-from dagster_project.notifications import Notice, Notifier, notify_failure, notify_gates
+from dagster_project.notifications import (
+    Notice,
+    Notifier,
+    failure_notice,
+    notify_failure,
+    notify_gates,
+)
 
 NOTICE = Notice("refresh_small failed", ("small/splits: no", "run 1"))
 
@@ -119,3 +125,14 @@ def test_a_failed_run_is_told_in_the_words_of_its_step(posted: list[dict[str, st
     failure, gates = run_and_tell([guarded, broken], posted)
     assert failure.startswith("all_of_it failed\nbroken: study 'small', column 'A': expected")
     assert "verdict (error)" in gates
+
+
+def test_a_run_that_the_daemon_ended_is_told_with_its_reason() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        made = dg.Definitions(assets=[guarded], jobs=[dg.define_asset_job("all_of_it")])
+        run = instance.create_run_for_job(made.resolve_job_def("all_of_it"))
+        ended = instance.report_run_failed(run, "Exceeded maximum runtime of 20 seconds.")
+    notice = failure_notice(run, [], ended)
+    assert notice.subject == "all_of_it failed"
+    assert notice.lines[0] == "Exceeded maximum runtime of 20 seconds."
+    assert notice.lines[1].startswith(f"run {run.run_id}; the last complete tables")
