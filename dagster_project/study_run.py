@@ -101,7 +101,7 @@ def run_study(
             instance=instance,
             run_config={
                 "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                **trial_config(storage),
+                **storage_config(storage),
             },
             tags={LAUNCH_TAG: launch, **({TRIAL_TAG: "true"} if storage.is_trial else {})},
             asset_selection=chosen or _trial_assets(f"{job}_{study}", storage.trial_generators),
@@ -113,12 +113,11 @@ def run_study(
     return _summary(result)
 
 
-def trial_config(storage: StorageResource) -> dict[str, object]:
-    """Say in run config, as the launchpad would, what the trial is cut down to, if it is one."""
-    if not storage.is_trial:
-        return {}
-    said = storage.model_dump(include={"trial_rows", "trial_generators"}, exclude_none=True)
-    return {"resources": {"storage": {"config": said}}}
+def storage_config(storage: StorageResource) -> dict[str, object]:
+    """Say in run config, as the launchpad would, what the storage was told."""
+    told = {"home", "trial_rows", "trial_generators", "seed_version"}
+    said = storage.model_dump(include=told, exclude_defaults=True)
+    return {"resources": {"storage": {"config": said}}} if said else {}
 
 
 def _trial_assets(job: str, generators: list[str]) -> list[dg.AssetKey] | None:

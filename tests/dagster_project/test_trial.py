@@ -9,7 +9,7 @@ import pytest
 from dagster_project.factory import study_definitions
 from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
 from dagster_project.study_file import StudyFile
-from dagster_project.study_run import trial_config
+from dagster_project.study_run import storage_config
 from dagster_project.trial import TRIAL_LABEL, is_trial_run, launched_study, trial_of
 from hybrid_assets.errors import StudyError
 
@@ -30,6 +30,13 @@ def test_a_trial_of_the_same_size_is_another_study_all_the_same(small_study: Mak
     trial = trial_of(study, study.n_synthetic, [])
     assert trial.content_hash != study.content_hash
     assert trial.random_generator("a").random() == study.random_generator("a").random()
+
+
+def test_a_launch_says_where_its_tables_lie() -> None:
+    trial = StorageResource(home="/a/b", trial_rows=150)
+    said = storage_config(trial)["resources"]["storage"]["config"]  # type: ignore[index]
+    assert StorageResource(**said).path == trial.path
+    assert storage_config(StorageResource()) == {}
 
 
 def test_an_unknown_generator_is_refused(small_study: Make) -> None:
@@ -61,7 +68,7 @@ def test_its_tables_lie_apart_and_are_labelled(
             "compute": ComputeDevice(device="cpu"),
             "io_manager": RefusingIOManager(),
         },
-        run_config=trial_config(StorageResource(trial_rows=150, trial_generators=["cart"])),
+        run_config=storage_config(StorageResource(trial_rows=150, trial_generators=["cart"])),
     )
     assert result.success
     assert not (home / "warehouse").exists()

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_assets.columns import shown_decimals
@@ -275,6 +275,7 @@ def test_invalid_values_are_counted_not_repaired() -> None:
     assert by_column == {"age": 3, "smoker": N_ROWS, "site": N_ROWS}
 
 
+@settings(deadline=None)  # the first example imports, on a machine that may be busy
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
 def test_rounding_keeps_values_valid(values: list[float]) -> None:
     numbers = pd.Series(values)
