@@ -44,11 +44,16 @@ def read_ledger(store: DecisionStore) -> PrivacyLedger:
     return ledger
 
 
-def privacy_loss(run: AssetRun) -> PrivacyLoss | None:
+def branch_loss(run: AssetRun, generator: str) -> PrivacyLoss | None:
     """Give what may be claimed of a private generator's rows; None of any other's."""
-    if not is_private(run.study, run.generator):
+    if not is_private(run.study, generator):
         return None
     return loss_of(read_ledger(run.storage.decisions(run.study.name)))
+
+
+def privacy_loss(run: AssetRun) -> PrivacyLoss | None:
+    """Give the loss of the asset's own branch."""
+    return branch_loss(run, run.generator)
 
 
 def loss_metadata(loss: PrivacyLoss | None) -> dict[str, object]:

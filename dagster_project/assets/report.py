@@ -8,6 +8,7 @@ import dagster as dg
 from dagster_project.asset_run import AssetRun
 from dagster_project.check_history import CheckHistory
 from dagster_project.privacy_results import evaluation_before_release
+from dagster_project.privacy_spending import branch_loss
 from dagster_project.suites import SUITE
 from hybrid_assets.generators.great import AS_PUBLISHED
 from hybrid_assets.report.summary import (
@@ -134,6 +135,13 @@ def _notes(run: AssetRun) -> tuple[str, ...]:
             "The bootstrap's covariates are real people's: it is the ceiling of fidelity and the "
             "leak that the copy check must find. It is never for release."
         )
+    losses = {g: branch_loss(run, g) for g in run.study.generators}
+    notes += [
+        f"Generator {g} is differentially private: {loss.claim}. It covers {loss.covers}. It does "
+        f"not cover {loss.does_not_cover}: this page is for the study's own staff."
+        for g, loss in losses.items()
+        if loss is not None
+    ]
     notes += [
         f"Gate {o.gate} of generator {o.generator} is overridden by {o.person}: {o.reason}"
         for o in run.study.gates.overrides

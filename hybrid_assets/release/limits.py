@@ -40,6 +40,10 @@ ROWS_ALONE = (
     "beside it quote figures of the study's people without noise (its effect, overlap, attacks, "
     "gates, counts): who must not learn these is given the rows and not the card."
 )
+PRIVATE_EFFECT = (
+    "Nothing was calibrated to the study's own effect: the rows keep the effect of the private law "
+    "that they are drawn from, which is off by what the noise costs. "
+) + WITHOUT_PRIVACY_NOISE
 
 
 def limits(
@@ -56,6 +60,6 @@ def limits(
         NO_NEW_PEOPLE,
         SAME_POPULATION,
         NOT_ANONYMOUS,
-        *((ROWS_ALONE, WITHOUT_PRIVACY_NOISE) if is_private else ()),
+        *((ROWS_ALONE, PRIVATE_EFFECT) if is_private else ()),
         *((WITH_TRUTH,) if holds_counterfactuals else ()),
     )

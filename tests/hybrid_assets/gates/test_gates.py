@@ -21,6 +21,7 @@ from hybrid_assets.gates.report import BY_NAME
 from hybrid_assets.gates.settings import CAN_BE_OVERRIDDEN, CANNOT_BE_OVERRIDDEN
 from hybrid_assets.privacy.dcr import DcrEvaluation, DcrShare, DistanceQuantiles
 from hybrid_assets.privacy.evaluate import PrivacyEvaluation
+from hybrid_assets.privacy.ledger import PrivacyLedger, Spent, loss_of
 from hybrid_assets.privacy.measure import Attack, Measure
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.verdict import ADVICE, Finding, Verdict
@@ -281,3 +282,15 @@ def test_an_override_names_a_gate_a_person_and_a_reason(
         ValidationError, match="'positivity' of 'cart' is overridden more than once"
     ):
         Gates.model_validate({"overrides": [stated, stated]})
+
+
+def test_a_private_tables_drift_is_judged_alike_and_advised_otherwise() -> None:
+    loss = loss_of(PrivacyLedger((Spent("law", "AIM", 0.2),), 1e-6))
+    facts = replace(FACTS, psi_exact=0.403, privacy_loss=loss)
+    report = gates(replace(EVIDENCE, facts=facts))
+    (shut,) = report.shut
+    assert shut.name == "effect_kept"
+    assert shut.evidence.startswith(TOLD["effect_kept"])
+    assert "each fit spends anew" in shut.advice
+    kept = GATE_REPORT.validate_json(GATE_REPORT.dump_json(report))
+    assert kept.facts.privacy_loss == loss

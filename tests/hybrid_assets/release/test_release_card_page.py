@@ -2,12 +2,14 @@
 
 import math
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pytest
 
+from hybrid_assets.privacy.ledger import PrivacyLedger, Spent, loss_of
 from hybrid_assets.release.card_page import card_html
+from hybrid_assets.release.limits import limits
 from hybrid_assets.report.page_numbers import number_text
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -114,3 +116,18 @@ def test_verdicts_read_without_colour(card, verdict):
     assert findings
     text = Page(card_html(card)).text
     assert {"PASS": "✓ PASS", "FAIL": "✕ FAIL"}[verdict] in text
+
+
+def test_a_private_card_says_what_its_epsilon_covers_and_what_not(card):
+    loss = loss_of(PrivacyLedger((Spent("law", "AIM", 0.2),), 1e-6))
+    facts = replace(card.gates.facts, privacy_loss=loss)
+    told = {
+        "gates": replace(card.gates, facts=facts),
+        "limits": limits("trial", holds_counterfactuals=False, is_private=True),
+    }
+    text = Page(card_html(card.model_copy(update=told))).text
+    assert f"Differential privacy: {loss.claim}" in text
+    assert "It does not cover figures computed from the study's people" in text
+    assert "differ in one person's row" in text
+    assert "is given the rows and not the card" in text
+    assert "Differential privacy" not in Page(card_html(card)).text
