@@ -1,6 +1,7 @@
 """The generator `dp` in a study: what is fitted to what, what is spent, what is told."""
 
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from dagster_project.approvals import read_candidate, record_approval
 from dagster_project.factory import study_definitions
 from dagster_project.privacy_spending import read_ledger
+from dagster_project.release_permission import today
+from dagster_project.resources import StorageResource
 from dagster_project.study_check import check_study
 from dagster_project.study_file import StudyFile
+from dagster_project.verification import verified
+from hybrid_assets.approval import Approval
 from hybrid_assets.errors import GeneratorError
 from hybrid_assets.privacy.ledger import LEDGER, PrivacyLedger, Spent, epsilon_of
 from warehouse import CorruptDocument, DecisionStore, Provenance, Warehouse
@@ -125,3 +131,40 @@ def test_a_study_runs_and_every_fit_is_added_up(
         .metadata["model_sha256"]
         .value
     )
+
+
+OVERRIDDEN = ("privacy_verdict", "effect_kept", "calibration_shift", "positivity")
+
+
+@needs_opendp
+def test_a_release_tells_its_loss_and_is_void_after_another_fit(
+    private_study: Make, materialize: Callable[..., dg.ExecuteInProcessResult], tmp_path: Path
+) -> None:
+    person = {"generator": "dp", "person": "Ada Lovelace", "reason": "a test of releases"}
+    study = private_study(gates={"overrides": [person | {"gate": gate} for gate in OVERRIDDEN]})
+    storage = StorageResource(home=str(tmp_path / "home"))
+    models = ("propensity_model", "outcome_model")
+    assert materialize(
+        study,
+        *("seed_table", "splits", "seed_estimates", "positivity_evaluation"),
+        *(f"{branch}{model}" for branch in ("", "dp/") for model in models),
+        *("dp/fitted_generator", "dp/private_estimates", "dp/synthetic_covariates"),
+        *("dp/hybrid_triplets", "dp/full_synthetic", "dp/privacy_evaluation"),
+        "dp/release_candidate",
+    ).success
+    candidate = read_candidate(storage, study, "dp")
+    assert candidate is not None
+    stated = {"study": "small", "generator": "dp", "reviewer": "Grace Hopper", "reason": "read"}
+    stated |= {"decision": "approve", "decided_on": today(), "signed": candidate.signed}
+    record_approval(storage, study, Approval.model_validate(stated))
+    assert materialize(study, "dp/release_bundle").success
+    (release,) = storage.releases("small").releases("dp")
+    card = json.loads((release.folder / "card.json").read_text(encoding="utf-8"))
+    loss = card["gates"]["facts"]["privacy_loss"]
+    assert loss["epsilon"] == pytest.approx(3.0)
+    assert loss["adjacency"] == "replace-one"
+    assert any("promised of the synthetic rows alone" in limit for limit in card["limits"])
+    assert card["settings"]["generator"]["epsilon"] == 3
+    assert all(check.passed for check in verified(release.folder))
+    assert materialize(study, "dp/fitted_generator").success
+    assert not materialize(study, "dp/release_bundle").success

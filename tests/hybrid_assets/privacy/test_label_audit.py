@@ -1,7 +1,10 @@
+import importlib.util
+
 import numpy as np
 import pytest
 
 from hybrid_assets.designs import DESIGNS
+from hybrid_assets.generators.dp import DpGenerator, DpSettings
 from hybrid_assets.hybrid import HybridSettings
 from hybrid_assets.nuisance import ForestSettings, NuisanceSettings
 from hybrid_assets.privacy.audit_run import HybridRecipe, run_label_audit
@@ -79,3 +82,28 @@ def test_the_hybrid_step_is_audited_as_a_study_runs_it(nuisance, verdict, schema
     assert found[0].verdict == verdict
     assert (found[0].measure.ci_low > POLICY.max_audit_epsilon) == (verdict == "FAIL")
     assert found[0] == found[1]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("opendp") is None, reason="needs pip install 'hybrid-assets[dp]'"
+)
+def test_a_private_generator_is_fitted_anew_and_keeps_the_coins_to_itself(schema, people):
+    settings = DpSettings(epsilon=1)
+    recipe = HybridRecipe(
+        NuisanceSettings(**LINEAR, n_fold_draws=1), HybridSettings(), None, DpGenerator(settings)
+    )
+    stated = {"minimum": -5.0, "maximum": 5.0}
+    declared = schema.model_copy(
+        update={
+            "columns": tuple(
+                c if c.is_discrete_set else c.model_copy(update=stated) for c in schema.columns
+            )
+        }
+    )
+    rows = people(20_000, 4)[schema.covariate_names]
+    found = run_label_audit(
+        people(1000, 2), rows, declared, recipe, policy=POLICY, rng=np.random.default_rng(6)
+    )
+    assert found.verdict == "PASS"
+    assert found.measure.ci_low <= settings.epsilon
+    assert list(recipe.private.schema_.names) == schema.names

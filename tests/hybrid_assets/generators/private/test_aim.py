@@ -45,19 +45,19 @@ NEIGHBOURS = st.tuples(
 @settings(deadline=None)
 def test_replacing_a_row_moves_counts_and_scores_by_what_is_accounted(neighbours):
     seed, row, values = neighbours
-    people = people_of(seed)
+    people, weights = people_of(seed), weighted_workload(4)
     other = with_one_row_replaced(people, row, values)
     rng = np.random.default_rng(seed)
     model = GraphicalModel(
         SIZES, {(0, 2): rng.normal(size=(2, 4)), (1, 3): rng.normal(size=(3, 2))}
     )
-    for columns, weight in weighted_workload(4).items():
+    for columns, weight in weights.items():
         a, b = people.of(columns), other.of(columns)
         assert np.linalg.norm((a - b).ravel()) <= COUNTS_CHANGE + 1e-12
         assert np.abs(a - b).sum() <= ABSOLUTE_CHANGE
         law = 60 * model.probabilities(columns)
         scores = [weight * np.abs(counts - law).sum() for counts in (a, b)]
-        assert abs(scores[0] - scores[1]) <= score_change(weight)
+        assert abs(scores[0] - scores[1]) <= score_change(max(weights.values()))
 
 
 def test_the_accounted_change_is_reached():
@@ -77,18 +77,6 @@ def test_never_spends_more_than_the_budget(rho, seeded_noise):
     assert sum(noise.spent) <= rho * (1 + 1e-9)
     assert found.rho == pytest.approx(rho)
     assert len(noise.spent) == 2 * len(found.measured) - 4  # counts and choices; four came first
-
-
-def test_scores_of_neighbours_stay_within_the_accounted_change(seeded_noise):
-    people = people_of(3)
-    other = with_one_row_replaced(people, 5, (0, 0, 3, 1))
-    first, second = seeded_noise(4), seeded_noise(4)
-    aim(people, 0.2, first, max_cells=200)
-    aim(other, 0.2, second, max_cells=200)
-    # the first choice is made on the same model whenever the first counts came out alike
-    largest = max(weighted_workload(4).values())
-    assert len(first.scores[0]) == len(second.scores[0])
-    assert score_change(largest) == pytest.approx(largest * 2, rel=1e-6)
 
 
 def test_with_much_budget_the_law_is_the_peoples(seeded_noise):
