@@ -14,6 +14,7 @@ import dagster as dg
 
 ENDED = "its process was killed; run again: the last complete tables stay as they are"
 CLOCKS_DIFFER = 2.0  # seconds between the start of a process and what it says of it, at most
+SECONDS_BETWEEN_LOOKS = 120
 UNDER_WAY = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -41,6 +42,15 @@ def end_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         ended.append(run.run_id)
     return ended
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS_BETWEEN_LOOKS, default_status=dg.DefaultSensorStatus.RUNNING
+)
+def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """End runs whose process was killed, so that the study's next run need not wait for them."""
+    ended = end_abandoned_runs(context.instance)
+    return dg.SkipReason(f"ended {', '.join(ended)}" if ended else "all runs under way are alive")
 
 
 @dataclass(frozen=True)

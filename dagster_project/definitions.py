@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dagster_project.abandoned_runs import abandoned_runs
 from dagster_project.automation import step_executor
 from dagster_project.factory import study_definitions
 from dagster_project.instance import keep_files_private
@@ -49,6 +50,8 @@ def nothing_collected() -> Iterator[None]:
 def defs() -> dg.Definitions:
     """Every study, with the resources and the executor they share."""
     shared = dg.Definitions(
-        resources={**RESOURCES, "notifier": Notifier()}, sensors=SENSORS, executor=step_executor()
+        resources={**RESOURCES, "notifier": Notifier()},
+        sensors=[*SENSORS, abandoned_runs],
+        executor=step_executor(),
     )
     return dg.Definitions.merge(*packaged_studies(), *loaded(user_study_files()), shared)

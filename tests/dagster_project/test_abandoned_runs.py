@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import EngineEventData
 
-from dagster_project.abandoned_runs import end_abandoned_runs
+from dagster_project.abandoned_runs import ENDED, abandoned_runs, end_abandoned_runs
 
 SLEEP = "import time; time.sleep(100)"
 
@@ -75,3 +75,15 @@ def test_another_process_with_the_same_number_is_not_the_runs(
         assert end_abandoned_runs(instance) == [run.run_id]
         assert later.poll() is None
         later.kill()
+
+
+def test_the_daemon_ends_them_and_says_why(instance: dg.DagsterInstance) -> None:
+    run = run_of(instance, gone())
+    told = abandoned_runs(dg.build_sensor_context(instance))
+    assert isinstance(told, dg.SkipReason)
+    assert told.skip_message == f"ended {run.run_id}"
+    (ended,) = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    assert ended.get_dagster_event().message == ENDED
+    again = abandoned_runs(dg.build_sensor_context(instance))
+    assert isinstance(again, dg.SkipReason)
+    assert again.skip_message == "all runs under way are alive"

@@ -1,11 +1,13 @@
 """What follows by itself: effects, comparison and report, after guarded tables and not before."""
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from dagster_project.automation import PRELOADED, PRELOADED_FOR
 from dagster_project.factory import study_definitions
 from dagster_project.resources import RESOURCES
 from dagster_project.study_file import StudyFile
@@ -52,6 +54,14 @@ def tell(definitions: dg.Definitions, instance: dg.DagsterInstance, *, is_open: 
         instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(asset_key=check.asset_key, check_name=check.name, passed=passed)
         )
+
+
+@pytest.mark.parametrize(
+    "name", [*PRELOADED, *(n for some in PRELOADED_FOR.values() for n in some)]
+)
+def test_what_steps_are_forked_with_is_there(name: str) -> None:
+    """The fork server passes over what it cannot import, and steps would be slow again."""
+    assert importlib.util.find_spec(name) is not None
 
 
 def test_nothing_follows_what_is_not_there(
