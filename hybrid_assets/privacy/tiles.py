@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TILE_REFERENCES, TILE_POINTS, SLAB_POINTS = 512, 256, 4096  # a tile of 512 KB stays in the cache
+TILE_REFERENCES, TILE_POINTS, SLAB_POINTS = 512, 512, 4096  # a tile of 1 MB stays in the cache
+UNPACKED = 1_000_000  # OpenBLAS multiplies without packing below so many products
 FLOAT32_UNIT = 2.0**-24
 UNDERFLOW = 1e-35  # more than p products of numbers below 1 can lose in float32
 
@@ -109,15 +110,21 @@ def _tile_minima(factors: np.ndarray, tiled: _Tiled) -> np.ndarray:
     n_tiles = len(tiled.largest)
     least = np.empty((n_tiles, len(factors)), dtype=np.float32)
     blocks = [
-        (slice(first, first + TILE_POINTS), factors[first : first + TILE_POINTS].T)
+        (
+            slice(first, first + TILE_POINTS),
+            np.ascontiguousarray(factors[first : first + TILE_POINTS].T),
+        )
         for first in range(0, len(factors), TILE_POINTS)
     ]
     product = np.empty(TILE_REFERENCES * TILE_POINTS, dtype=np.float32)
+    n_together = max(UNPACKED // (TILE_POINTS * factors.shape[1]) // 8 * 8, 8)
     for number in range(n_tiles):
         tile = tiled.tile(number)
         for columns, block in blocks:
             shape = (len(tile), block.shape[1])
             out = product[: shape[0] * shape[1]].reshape(shape)
-            np.dot(tile, block, out=out)
+            for first in range(0, len(tile), n_together):
+                part = slice(first, first + n_together)
+                np.dot(tile[part], block, out=out[part])
             np.minimum.reduce(out, axis=0, out=least[number, columns])
     return least
