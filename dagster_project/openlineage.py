@@ -130,13 +130,13 @@ class _Teller:
 
     def _job_facets(self, entry: LogEntry) -> Facet:
         kind = _facet(
-            "2-0-3/JobTypeJobFacet",
+            "2-0-4/JobTypeJobFacet",
             processingType="BATCH",
             integration="DAGSTER",
             jobType="ASSET",
         )
         code = _facet(
-            "1-0-1/SourceCodeLocationJobFacet",
+            "1-1-0/SourceCodeLocationJobFacet",
             type="sha256",
             url=f"{PRODUCER}:{entry.code_version}",
             version=entry.code_version,

@@ -20,6 +20,7 @@ from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageR
 from dagster_project.study_file import StudyFile
 from dagster_project.subjects import uses_of
 from hybrid_assets.designs import DESIGNS
+from tests.dagster_project.openlineage_classes import facet_classes, faults
 from warehouse import AuditTrail, KeyedHash, Warehouse, check_audit, latest_entry, trace
 
 CANARY = "canary-"
@@ -242,6 +243,22 @@ def test_events_have_what_the_specification_requires(events: list[dict[str, Any]
                 for origin in facet["fields"][field]["inputFields"]:
                     assert set(origin) == {"namespace", "name", "field"}
     assert json.loads(json.dumps(events)) == events
+
+
+def test_openlineage_s_own_classes_accept_the_events(events: list[dict[str, Any]]) -> None:
+    # pip install --no-deps openlineage-python; 1.54.0 accepts them
+    base = pytest.importorskip("openlineage.client.generated.base")
+    classes = facet_classes()
+    for event in events:
+        assert list(faults(event, base.RunEvent, "event")) == []
+        for name, facet in facets_of(event):
+            if name != "hybrid_settings":  # our own
+                assert list(faults(facet, classes[facet["_schemaURL"]], name)) == []
+    broken = {**events[-1], "eventType": "DONE", "runs": 1}
+    assert list(faults(broken, base.RunEvent, "event")) == [
+        "event: unknown runs",
+        "event.eventType: DONE",
+    ]
 
 
 def test_events_hold_every_input_and_the_result_last(made: Made, events: list[Any]) -> None:
