@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from dagster_project.audit_answer import BUNDLE, AuditAnswer, release_numbers
+from dagster_project.audit_answer import BUNDLE, OVERRIDE, AuditAnswer, release_numbers
 from dagster_project.code_version import science_version
 from dagster_project.subjects import SubjectUse
 from warehouse import AuditCheck, AuditTrail, Decision, KeyedHash, KeyNotFound, LogEntry
@@ -78,8 +78,12 @@ def _check_table(answer: AuditAnswer) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), title="Checks on the way")
     for name in ("asset", "check", "result"):
         table.add_column(name, no_wrap=True)
+    overridden = {decision.entry.asset for decision in answer.decisions}
     for check in answer.checks:
-        result = "passed" if check.passed else f"FAILED ({check.severity})"
+        gate = check.check_name.removeprefix("gate_")
+        by_person = f"{check.asset.rpartition('/')[0]}/{OVERRIDE}{gate}" in overridden
+        passed = "overridden by a person" if by_person else "passed"
+        result = passed if check.passed else f"FAILED ({check.severity})"
         style = None if check.passed else "red"
         table.add_row(*map(escape, (check.asset, check.check_name, result)), style=style)
     return table

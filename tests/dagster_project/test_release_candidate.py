@@ -334,6 +334,8 @@ def test_every_decision_is_kept_and_shown(
     told = " ".join(said.split())
     assert "refuse; Grace Hopper; too early" in told
     assert "Ada Lovelace; a test | with <b>marks</b>" in told
+    assert "gate_privacy_verdict overridden by a person" in told
+    assert "gate_positivity passed" in told
     history = copied.storage.decisions("small").history("cart/approval")
     assert [json.loads(each.read())["decision"] for each in history] == ["refuse", "approve"]
     file = copied.folder / "studies" / "small" / "defs.yaml"
