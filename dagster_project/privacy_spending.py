@@ -44,11 +44,16 @@ def read_ledger(store: DecisionStore) -> PrivacyLedger:
     return ledger
 
 
+def spent_so_far(run: AssetRun) -> PrivacyLedger:
+    """Read the study's ledger."""
+    return read_ledger(run.storage.decisions(run.study.name))
+
+
 def branch_loss(run: AssetRun, generator: str) -> PrivacyLoss | None:
     """Give what may be claimed of a private generator's rows; None of any other's."""
     if not is_private(run.study, generator):
         return None
-    return loss_of(read_ledger(run.storage.decisions(run.study.name)))
+    return loss_of(spent_so_far(run))
 
 
 def privacy_loss(run: AssetRun) -> PrivacyLoss | None:

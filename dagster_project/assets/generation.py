@@ -10,13 +10,9 @@ from dagster_project.assets.private_nuisance import private_nuisance_assets
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from dagster_project.fitting import fit_metadata, fitted
-from dagster_project.privacy_spending import (
-    ledger_metadata,
-    loss_metadata,
-    privacy_loss,
-    spend,
-)
+from dagster_project.privacy_spending import loss_metadata, privacy_loss
 from dagster_project.private_branch import is_private, made_with
+from dagster_project.private_fit import paid_law
 from dagster_project.row_scores import can_score
 from dagster_project.stored_generator import stored_generator
 from dagster_project.study_file import StudyFile
@@ -67,12 +63,14 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     def fitted_generator(run: AssetRun) -> AssetResult:
         """The generator, fitted to the training rows' covariates (a private one: whole rows)."""
         schema = run.schema()
-        ledger = ledger_metadata(spend(run)) if private else {}
-        model = _fit(run, schema if private else schema.covariates)
+        if private:
+            files, told = paid_law(run, schema)
+            return run.record_model(files, metadata={**told, **lineage(run, schema)})
+        model = _fit(run, schema.covariates)
         recorded = run.record_model(
             model.to_files(),
             drawn=_learning_curve(model),
-            metadata={**fit_metadata(run, model), **ledger, **lineage(run, run.schema())},
+            metadata={**fit_metadata(run, model), **lineage(run, schema)},
         )
         run.unfinished_parts().remove()
         return recorded

@@ -120,17 +120,21 @@ def test_a_study_runs_and_every_fit_is_added_up(
     assert made["epsilon"].value == pytest.approx(3.0)
     (drift,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "effect_drift"]
     assert drift.metadata["psi_exact"].value == made["psi_exact"].value
-    again = materialize(study, "dp/fitted_generator", "dp/hybrid_triplets")
+    kept = materialize(study, "splits", "dp/fitted_generator", "dp/hybrid_triplets")
+    law = [
+        each.asset_materializations_for_node("small__dp__fitted_generator")[0].metadata
+        for each in (result, kept)
+    ]
+    assert [each["fit"].value for each in law] == ["new: ε was spent", "kept: no new ε"]
+    assert law[0]["model_sha256"].value == law[1]["model_sha256"].value
+    store = DecisionStore(tmp_path / "home", "small")
+    assert read_ledger(store).n_looks == 1
+    other = private_study(generators={"dp": {"epsilon": 2, "n_bins": 8}})
+    again = materialize(other, "dp/fitted_generator", "dp/hybrid_triplets")
     told = again.asset_materializations_for_node("small__dp__hybrid_triplets")[0].metadata
-    rho = read_ledger(DecisionStore(tmp_path / "home", "small")).rho
-    assert told["epsilon"].value == pytest.approx(epsilon_of(rho, 1e-6))
+    assert told["epsilon"].value == pytest.approx(epsilon_of(read_ledger(store).rho, 1e-6))
+    assert told["epsilon"].value > 3.0
     assert "2 fits added up" in str(told["privacy_loss"].value)
-    law = again.asset_materializations_for_node("small__dp__fitted_generator")[0].metadata
-    assert law["model_sha256"].value != (
-        result.asset_materializations_for_node("small__dp__fitted_generator")[0]
-        .metadata["model_sha256"]
-        .value
-    )
 
 
 OVERRIDDEN = ("privacy_verdict", "effect_kept", "calibration_shift", "positivity")
@@ -166,5 +170,6 @@ def test_a_release_tells_its_loss_and_is_void_after_another_fit(
     assert any("promised of the synthetic rows alone" in limit for limit in card["limits"])
     assert card["settings"]["generator"]["epsilon"] == 3
     assert all(check.passed for check in verified(release.folder))
-    assert materialize(study, "dp/fitted_generator").success
+    other = private_study(generators={"dp": {"epsilon": 1}}, gates=study.gates.model_dump())
+    assert materialize(other, "dp/fitted_generator").success
     assert not materialize(study, "dp/release_bundle").success
