@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from hybrid_assets.language.reading import Memory
+    from hybrid_assets.language.decoder import Memory
 
 FINISHED = -1
 
@@ -102,7 +102,7 @@ class WaitingRoom:
     def pop(self) -> tuple[Prefixes, Memory | None, int]:
         """Give the next batch, its keys and values, and for how many tokens those are.
 
-        The keys and values are as `reading.next_probabilities` takes them.
+        The keys and values are as `reading.Reader` takes them.
         """
         key = max(self._parts) if self._n_waiting > self._most else min(self._parts)
         waiting, taken, n_taken = self._parts.pop(key), [], 0
@@ -122,17 +122,27 @@ class WaitingRoom:
 
 
 def _gathered(parts: list[tuple[Prefixes, Memory | None]]) -> Memory | None:
-    """Copy the keys and values of all rows into one tensor a layer."""
+    """Copy the keys and values of all rows into one tensor a layer, with room for what is pending.
+
+    Each token's are in one piece, so that a row is copied at once.
+    """
     import torch
 
     if parts[0][1] is None:
         return None
     n_rows = sum(len(prefixes) for prefixes, _ in parts)
-    gathered = [kept.new_empty(n_rows, *kept.shape[1:]) for kept in parts[0][1]]
-    n_done = 0
-    for prefixes, memory in parts:
-        rows = torch.from_numpy(prefixes.parent).to(gathered[0].device)
-        for room, kept in zip(gathered, memory or (), strict=True):
-            torch.index_select(kept, 0, rows, out=room[n_done : n_done + len(prefixes)])
-        n_done += len(prefixes)
-    return gathered
+    n_pending = parts[0][0].pending.shape[1]
+    rooms = []
+    for layer, first in enumerate(parts[0][1]):
+        n_read = first.shape[1]
+        room = first.new_empty(n_rows, n_read + n_pending, *first.shape[2:])
+        filled = room.flatten(1)[:, : first[0].numel()]
+        n_done = 0
+        for prefixes, memory in parts:
+            assert memory is not None
+            rows = torch.from_numpy(prefixes.parent).to(first.device)
+            some = filled[n_done : n_done + len(prefixes)]
+            torch.index_select(memory[layer].flatten(1), 0, rows, out=some)
+            n_done += len(prefixes)
+        rooms.append(room)
+    return rooms

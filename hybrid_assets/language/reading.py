@@ -6,78 +6,107 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hybrid_assets.language.decoder import decoder_of
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
     from transformers.cache_utils import DynamicLayer
 
-    Memory = list[torch.Tensor]
+    from hybrid_assets.language.decoder import Memory
 
 MEMORY_BYTES = 2**28
 MOST_PREFIXES = 4_096
 
 
-def next_probabilities(
-    model: PreTrainedModel,
-    tokens: np.ndarray,
-    memory: Memory | None,
-    *,
-    positions: list[int],
-    temperature: float,
-) -> tuple[np.ndarray, Memory]:
-    """Let a model read tokens.
+class Reader:
+    """Reads tokens with a model: with its own `decoder.Decoder`, or with the model itself.
 
     Parameters
     ----------
     model : PreTrainedModel
-        In evaluation mode.
-    tokens : ndarray of int, shape (n, n_tokens)
-        What comes next, without padding.
-    memory : list of Tensor of shape (n, n_heads, n_read, width), optional
-        Keys and values, layer by layer, of the tokens before; None at the
-        beginning. Each is in one piece: attention reads that twice as fast.
-    positions : list of int
-        After which of the tokens probabilities are wanted.
+        In evaluation mode; its weights are those of now.
     temperature : float
         Divides the logits.
 
-    Returns
-    -------
-    probabilities : ndarray of float64, shape (n, n_positions, n_vocabulary)
-    memory : list of Tensor of shape (n, n_heads, n_read + n_tokens, width)
-        Keys and values of all tokens so far.
+    Attributes
+    ----------
+    n_tokens : int
+        Read so far, over all rows.
     """
-    import torch
-    from transformers.cache_utils import DynamicCache
 
-    cache = DynamicCache()
-    if memory is not None:
-        cache.layers += map(_layer, memory[::2], memory[1::2])
-    output = model(
-        input_ids=torch.from_numpy(tokens).to(model.device),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=torch.tensor(positions, device=model.device),
-    )
-    logits = output.logits.double().div_(temperature)
-    probabilities = logits.softmax(dim=2).cpu().numpy()
-    layers = output.past_key_values.layers
-    return probabilities, [part for layer in layers for part in (layer.keys, layer.values)]
+    def __init__(self, model: PreTrainedModel, temperature: float = 1.0) -> None:
+        self._model, self._temperature = model, temperature
+        self._decoder = decoder_of(model)
+        self.n_tokens = 0
+
+    def probabilities(
+        self, tokens: np.ndarray, memory: Memory | None, positions: list[int]
+    ) -> tuple[np.ndarray, Memory]:
+        """Read tokens.
+
+        Parameters
+        ----------
+        tokens : ndarray of int, shape (n, n_tokens)
+            What comes next, without padding.
+        memory : list of Tensor of shape (n, n_read + n_tokens, 2, n_heads, width), optional
+            Keys and values, layer by layer, of the tokens before, with room
+            for `tokens`; None at the beginning.
+        positions : list of int
+            After which of the tokens probabilities are wanted.
+
+        Returns
+        -------
+        probabilities : ndarray of float32, shape (n, n_positions, n_vocabulary)
+        memory : list of Tensor of shape (n, n_read + n_tokens, 2, n_heads, width)
+            Keys and values of all tokens so far.
+        """
+        import torch
+
+        self.n_tokens += tokens.size
+        read = torch.from_numpy(tokens).to(self._model.device)
+        if self._decoder is not None:
+            logits, memory = self._decoder.logits(read, memory, positions)
+        else:
+            logits, memory = self._by_the_model(read, memory, positions)
+        if self._temperature != 1:
+            logits = logits / self._temperature
+        return logits.float().softmax(dim=2).cpu().numpy(), memory
+
+    def most_prefixes(self, n_tokens: int) -> int:
+        """Give how many prefixes of `n_tokens` tokens may wait, for memory to stay bounded."""
+        probabilities, memory = self.probabilities(np.zeros((1, 1), dtype=np.int64), None, [0])
+        n_bytes = sum(part.nbytes for part in memory) * n_tokens + 3 * probabilities.nbytes
+        return int(np.clip(MEMORY_BYTES // n_bytes, 8, MOST_PREFIXES))
+
+    def _by_the_model(
+        self, tokens: torch.Tensor, memory: Memory | None, positions: list[int]
+    ) -> tuple[torch.Tensor, Memory]:
+        import torch
+        from transformers.cache_utils import DynamicCache
+
+        cache = DynamicCache()
+        n_new = tokens.shape[1]
+        cache.layers += [_layer(room[:, :-n_new]) for room in memory or ()]
+        output = self._model(
+            input_ids=tokens,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=torch.tensor(positions, device=tokens.device),
+        )
+        layers = output.past_key_values.layers
+        kept = [
+            torch.stack((layer.keys, layer.values), dim=3).permute(0, 2, 3, 1, 4).contiguous()
+            for layer in layers
+        ]
+        return output.logits, kept
 
 
-def _layer(keys: torch.Tensor, values: torch.Tensor) -> DynamicLayer:
+def _layer(kept: torch.Tensor) -> DynamicLayer:
     """Make a layer's cache of what it remembers, without the copy that its `update` makes."""
     from transformers.cache_utils import DynamicLayer
 
     layer = DynamicLayer()  # type: ignore[no-untyped-call]
-    layer.keys, layer.values = keys, values
-    layer.dtype, layer.device, layer.is_initialized = keys.dtype, keys.device, True
+    layer.keys, layer.values = kept[:, :, 0].transpose(1, 2), kept[:, :, 1].transpose(1, 2)
+    layer.dtype, layer.device, layer.is_initialized = kept.dtype, kept.device, True
     return layer
-
-
-def most_prefixes(model: PreTrainedModel, n_tokens: int) -> int:
-    """Give how many prefixes of `n_tokens` tokens may wait, for their memory to stay bounded."""
-    one = np.zeros((1, 1), dtype=np.int64)
-    probabilities, memory = next_probabilities(model, one, None, positions=[0], temperature=1.0)
-    n_bytes = sum(part.nbytes for part in memory) * n_tokens + 3 * probabilities.nbytes
-    return int(np.clip(MEMORY_BYTES // n_bytes, 8, MOST_PREFIXES))

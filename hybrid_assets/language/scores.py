@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.language.grammar import RowGrammar, end_tokens
-from hybrid_assets.language.reading import most_prefixes
+from hybrid_assets.language.reading import Reader
 from hybrid_assets.language.sampler import column_orders
 from hybrid_assets.language.serialization import written_values
 from hybrid_assets.schema import Role, TableSchema
@@ -97,7 +97,7 @@ def _in_order(
     """Score written rows (n, p), those with as many tokens together."""
     written = [_tokens_and_places(grammar, row, order) for row in rows]
     lengths = np.array([len(tokens) for tokens, _ in written])
-    most = most_prefixes(model, int(lengths.max())) // int(lengths.max()) + 1
+    most = Reader(model).most_prefixes(int(lengths.max())) // int(lengths.max()) + 1
     scores = np.zeros(rows.shape)
     ends = None if grammar.ends_forced else end_tokens(grammar, np.array(order))
     for length in np.unique(lengths):

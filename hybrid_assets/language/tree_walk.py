@@ -12,12 +12,12 @@ from hybrid_assets.language.automata import ColumnAutomaton, LevelTrie
 from hybrid_assets.language.grammar import Restriction, RowGrammar, end_tokens
 from hybrid_assets.language.moves import Moves, moves_in, packed, padded, wide, with_tokens
 from hybrid_assets.language.prefixes import FINISHED, Prefixes, WaitingRoom
-from hybrid_assets.language.reading import most_prefixes, next_probabilities
+from hybrid_assets.language.reading import Reader
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from hybrid_assets.language.reading import Memory
+    from hybrid_assets.language.decoder import Memory
 
 Split = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -86,8 +86,8 @@ class TreeWalk:
         loses_invalid: bool,
         temperature: float,
     ) -> None:
-        self._model, self._grammar, self._split = model, grammar, split
-        self._loses, self._temperature = loses_invalid, temperature
+        self._reader = Reader(model, temperature)
+        self._grammar, self._split, self._loses = grammar, split, loses_invalid
         self._n_columns = len(grammar.next_names)
         self.entered, self.left = np.zeros(self._n_columns), np.zeros(self._n_columns)
         self._words: list[dict[str, int]] = [{} for _ in range(self._n_columns)]
@@ -123,7 +123,7 @@ class TreeWalk:
         self._most_value_tokens = max(
             self.automaton(column, is_last=is_last).most_tokens for column, is_last in places
         )
-        most = most_prefixes(self._model, self._grammar.most_tokens)
+        most = self._reader.most_prefixes(self._grammar.most_tokens)
         block: list[int] = []
         weight = 0.0
         for number, start in enumerate(starts):
@@ -186,13 +186,7 @@ class TreeWalk:
         n_pending = prefixes.pending.shape[1]
         n_checked = int((prefixes.n_forced + prefixes.ends).max())
         positions = [*range(min(n_checked, n_pending - 1)), n_pending - 1]
-        probabilities, memory = next_probabilities(
-            self._model,
-            prefixes.pending,
-            memory,
-            positions=positions,
-            temperature=self._temperature,
-        )
+        probabilities, memory = self._reader.probabilities(prefixes.pending, memory, positions)
         prefixes = replace(prefixes, parent=np.arange(len(prefixes)))
         if n_checked:
             prefixes = self._checked(prefixes, probabilities)
@@ -242,7 +236,7 @@ class TreeWalk:
         column, is_last, _ = self._place(state)
         moves = self._moves_of(state)
         first = moves.tokens[:, 0]
-        valid = np.where(first >= 0, probabilities[:, first], 0.0)
+        valid = np.where(first >= 0, probabilities[:, first], 0.0).astype(np.float64)
         if first[-1] < 0:
             valid[:, -1] = self._end_mass(probabilities, group.start, group.step)
         weights = self._split(group.weight, valid)
@@ -317,7 +311,7 @@ class TreeWalk:
             return np.ones(len(start))
         tokens = self._ends[self._order_of[start], step]
         rows = np.arange(len(tokens))[:, None]
-        return np.where(tokens >= 0, probabilities[rows, tokens], 0.0).sum(axis=1)  # type: ignore[no-any-return]
+        return np.where(tokens >= 0, probabilities[rows, tokens], 0.0).sum(axis=1, dtype=np.float64)  # type: ignore[no-any-return]
 
     def _leave(self, start: np.ndarray, step: np.ndarray, weight: np.ndarray) -> None:
         np.add.at(self.left, self._orders[self._order_of[start], step - 1], weight)
