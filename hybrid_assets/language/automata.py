@@ -38,27 +38,26 @@ class LevelTrie:
 
     def __init__(self, sequences: Mapping[str, Sequence[int]]) -> None:
         edges: list[dict[int, int]] = [{}]
-        self._word_at: dict[int, str] = {}
-        for word, tokens in sequences.items():
+        self._words = {tuple(tokens): word for word, tokens in sequences.items()}
+        ends = set()
+        for tokens in sequences.values():
             state = 0
             for token in tokens:
                 if token not in edges[state]:
                     edges[state][token] = len(edges)
                     edges.append({})
                 state = edges[state][token]
-            self._word_at[state] = word
-        self._nodes = [
-            _node(branches, state in self._word_at) for state, branches in enumerate(edges)
-        ]
+            ends.add(state)
+        self._nodes = [_node(branches, state in ends) for state, branches in enumerate(edges)]
         self.most_tokens = max(map(len, sequences.values()))
 
     def node(self, state: int) -> Node:
         """Give a state; 0 is the first."""
         return self._nodes[state]
 
-    def word(self, state: int) -> str:
-        """Give the level that ends in a state."""
-        return self._word_at[state]
+    def word(self, path: Sequence[int]) -> str:
+        """Give the level written with the tokens `path`."""
+        return self._words[tuple(path)]
 
 
 @dataclass

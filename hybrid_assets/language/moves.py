@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_assets.language.automata import ColumnAutomaton
-from hybrid_assets.language.prefixes import Prefixes
+from hybrid_assets.language.grammar import Restriction, RowGrammar
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,42 @@ def moves_in(automaton: ColumnAutomaton, state: int) -> Moves:
     return Moves(padded(tokens), n_tokens, np.array(states), np.array(ends))
 
 
-def with_tokens(
-    prefixes: Prefixes, tokens: np.ndarray, n_tokens: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Append tokens to the paths of open values."""
-    path, length = prefixes.path.copy(), prefixes.path_length
-    rows = np.arange(len(prefixes))
-    for number in range(tokens.shape[1]):
-        some = rows[number < n_tokens]
-        path[some, length[some] + number] = tokens[some, number]
-    return path, length + n_tokens
+class States:
+    """The states of all columns' automata under one number each, and what can follow in them.
+
+    Parameters
+    ----------
+    grammar : RowGrammar
+        What a row is.
+    restrictions : dict of int to Restriction
+        By column, for conditional draws.
+    """
+
+    def __init__(self, grammar: RowGrammar, restrictions: dict[int, Restriction]) -> None:
+        self._grammar, self._restrictions = grammar, restrictions
+        self._n_places = 2 * len(grammar.next_names)
+        self._moves: dict[int, Moves] = {}
+
+    def numbers(self, column: np.ndarray, is_last: np.ndarray, local: np.ndarray) -> np.ndarray:
+        """Give the number of an automaton's state `local`, 0 where a value begins."""
+        return local * self._n_places + 2 * column + is_last
+
+    def column(self, state: int) -> tuple[int, bool, ColumnAutomaton]:
+        """Tell a state's column, whether it is the last of its row, and its automaton."""
+        column, is_last = divmod(state % self._n_places, 2)
+        allowed = self._restrictions.get(column)
+        automaton = self._grammar.automaton(column, is_last=bool(is_last), allowed=allowed)
+        return column, bool(is_last), automaton
+
+    def begins(self, state: int) -> bool:
+        """Whether nothing of the value has been drawn."""
+        return state < self._n_places
+
+    def moves(self, state: int) -> Moves:
+        """Give what can follow."""
+        if state not in self._moves:
+            self._moves[state] = moves_in(self.column(state)[2], state // self._n_places)
+        return self._moves[state]
 
 
 def packed(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,8 @@ class Prefixes:
         Where the open value is; `FINISHED` after the last.
     codes : ndarray of int, shape (n, p)
         Values of the complete columns, by column of the schema.
-    path : ndarray of int, shape (n, n_tokens)
-        Tokens of the open value, of which `path_length` count.
+    trail : ndarray of int, shape (n,)
+        Tokens of the open value, see `drawn_words.DrawnWords`.
     mass : ndarray of shape (n,)
         Probability that all tokens of the open value would have been valid.
     pending : ndarray of int, shape (n, n_pending)
@@ -49,8 +50,7 @@ class Prefixes:
     step: np.ndarray
     state: np.ndarray
     codes: np.ndarray
-    path: np.ndarray
-    path_length: np.ndarray
+    trail: np.ndarray
     mass: np.ndarray
     pending: np.ndarray
     n_forced: np.ndarray
@@ -62,13 +62,26 @@ class Prefixes:
 
     def take(self, rows: np.ndarray) -> Prefixes:
         """Give some of the prefixes."""
-        return Prefixes(*(getattr(self, f.name)[rows] for f in fields(self)))
+        return Prefixes(*(getattr(self, name)[rows] for name in NAMES))
+
+    def by(self, key: np.ndarray) -> Iterator[tuple[int, Prefixes]]:
+        """Give the prefixes apart by whole numbers, shape (n,), the lowest first."""
+        found, where = np.unique(key, return_inverse=True)
+        if len(found) == 1:
+            yield int(found[0]), self
+            return
+        for number, one in enumerate(found.tolist()):
+            yield one, self.take(np.flatnonzero(where == number))
 
     @staticmethod
     def joined(parts: list[Prefixes]) -> Prefixes:
         """Put prefixes with as many pending tokens together."""
-        names = [f.name for f in fields(Prefixes)]
-        return Prefixes(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+        if len(parts) == 1:
+            return parts[0]
+        return Prefixes(*(np.concatenate([getattr(p, name) for p in parts]) for name in NAMES))
+
+
+NAMES = tuple(f.name for f in fields(Prefixes))
 
 
 class WaitingRoom:

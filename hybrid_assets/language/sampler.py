@@ -13,8 +13,10 @@ import pandas as pd
 from hybrid_assets.errors import YieldTooLow
 from hybrid_assets.language.conditions import Given
 from hybrid_assets.language.grammar import RowGrammar
+from hybrid_assets.language.reading import Reader
 from hybrid_assets.language.serialization import MISSING_WORD
-from hybrid_assets.language.tree_walk import Start, TreeWalk
+from hybrid_assets.language.starts import Start
+from hybrid_assets.language.tree_walk import TreeWalk
 from hybrid_assets.schema import ColumnKind, TableSchema
 
 if TYPE_CHECKING:
@@ -98,11 +100,10 @@ class RowSampler:
 
         draw = _ThinnedCounts(rng) if self._mode == "exact" else _MaskedCounts(rng)
         walk = TreeWalk(
-            self._model,
+            Reader(self._model, self._temperature),
             self._grammar,
             draw,
             loses_invalid=self._mode == "exact",
-            temperature=self._temperature,
         )
         n_rows = sum(len(given.rows) for given in known)
         words = np.empty((n_rows, len(self._grammar.next_names)), dtype=object)
@@ -156,7 +157,7 @@ class RowSampler:
         count = np.concatenate([part.weight for part in done]).astype(np.int64)
         group = np.repeat(np.concatenate([part.group for part in done]), count)
         codes = np.repeat(np.concatenate([part.codes for part in done]), count, axis=0)
-        words = walk.written(codes)
+        words = walk.words.written(codes)
         words[:, list(given.columns)] = given.words[group]
         by_group = np.argsort(group, kind="stable")
         names, starts_at = np.unique(group[by_group], return_index=True)

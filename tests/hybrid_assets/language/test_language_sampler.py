@@ -14,9 +14,11 @@ from hybrid_assets.errors import GeneratorError, YieldTooLow
 from hybrid_assets.language.conditions import conditions_met, nothing_given
 from hybrid_assets.language.free_sampler import drawn_texts
 from hybrid_assets.language.grammar import RowGrammar
+from hybrid_assets.language.reading import Reader
 from hybrid_assets.language.sampler import RowSampler
 from hybrid_assets.language.serialization import read_rows, start_of, written_values
-from hybrid_assets.language.tree_walk import Start, TreeWalk
+from hybrid_assets.language.starts import Start
+from hybrid_assets.language.tree_walk import TreeWalk
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 
@@ -76,16 +78,15 @@ def law(language_model, order, *, is_masked, given=(), restrictions=None):
     """Give the walk's probability of each row."""
     grammar = RowGrammar(language_model.schema, language_model.tokenizer)
     walk = TreeWalk(
-        language_model.model,
+        Reader(language_model.model),
         grammar,
         Expected(is_masked),
         loses_invalid=not is_masked,
-        temperature=1.0,
     )
     found = {}
     with torch.inference_mode():
         for done in walk.rows([Start(order, given, 0, 1.0)], restrictions or {}):
-            for row, weight in zip(walk.written(done.codes), done.weight, strict=True):
+            for row, weight in zip(walk.words.written(done.codes), done.weight, strict=True):
                 assert tuple(row) not in found
                 found[tuple(row)] = float(weight)
     return found

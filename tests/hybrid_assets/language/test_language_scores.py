@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from hybrid_assets.language.grammar import RowGrammar
+from hybrid_assets.language.reading import Reader
 from hybrid_assets.language.scores import block_log_prob, block_orders, log_prob
-from hybrid_assets.language.tree_walk import Start, TreeWalk
+from hybrid_assets.language.starts import Start
+from hybrid_assets.language.tree_walk import TreeWalk
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 TRIAL = TableSchema(
@@ -41,15 +43,14 @@ def test_scores_are_the_logs_of_the_sampler_s_law(language_model, ends_forced):
     scores = log_prob(language_model.model, grammar, table, [order])
     assert scores.columns.tolist() == TRIAL.names
     walk = TreeWalk(
-        language_model.model,
+        Reader(language_model.model),
         grammar,
         lambda weights, valid: weights[:, None] * valid,
         loses_invalid=True,
-        temperature=1.0,
     )
     with torch.inference_mode():
         done = list(walk.rows([Start(order, (), 0, 1.0)], {}))
-    words = np.concatenate([walk.written(part.codes) for part in done])
+    words = np.concatenate([walk.words.written(part.codes) for part in done])
     law = dict(zip(map(tuple, words), np.concatenate([p.weight for p in done]), strict=True))
     wanted = [law[tuple(map(str, row))] for row in ROWS]
     assert np.exp(scores.sum(axis=1)).tolist() == pytest.approx(wanted, rel=1e-5, abs=0)
