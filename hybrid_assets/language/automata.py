@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -93,6 +94,7 @@ class NumberAutomaton:
     def __post_init__(self) -> None:
         self.most_tokens = self.acceptor.numbers.integer_digits + self.acceptor.numbers.decimals
         self.most_tokens += 3 + len(self.separator)
+        self._step = cache(self.acceptor.step)
         self._states: dict[object, int] = {}
         self._about: list[tuple[NumberState, tuple[int, ...]]] = []
         self._nodes: dict[int, Node] = {}
@@ -124,7 +126,7 @@ class NumberAutomaton:
         onward = {
             token: after
             for token, letters in self.letters.items()
-            if (after := self.acceptor.walk(reached, letters)) is not None
+            if (after := self._walk(reached, letters)) is not None
         }
         written_so = self.is_written_so([(*path, token) for token in onward])
         edges = {
@@ -143,12 +145,20 @@ class NumberAutomaton:
         if state not in self._leads_on:
             reached, path = self._about[state]
             self._leads_on[state] = self.acceptor.accepts(reached) or any(
-                (after := self.acceptor.walk(reached, letters)) is not None
+                (after := self._walk(reached, letters)) is not None
                 and self.is_written_so([(*path, token)])[0]
                 and self._is_alive(self._state_of((after, token), (after, (*path, token))))
                 for token, letters in self.letters.items()
             )
         return self._leads_on[state]
+
+    def _walk(self, state: NumberState, letters: str) -> NumberState | None:
+        reached: NumberState | None = state
+        for letter in letters:
+            if reached is None:
+                return None
+            reached = self._step(reached, letter)
+        return reached
 
     def _state_of(self, key: object, about: tuple[NumberState, tuple[int, ...]]) -> int:
         if key not in self._states:

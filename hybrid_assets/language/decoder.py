@@ -85,40 +85,41 @@ class Decoder:
     least: float
 
     def logits(
-        self, tokens: torch.Tensor, memory: Memory | None, wanted: list[int]
-    ) -> tuple[torch.Tensor, Memory]:
+        self, tokens: torch.Tensor, memory: Memory, n_read: int, wanted: list[int]
+    ) -> torch.Tensor:
         """Read tokens.
 
         Parameters
         ----------
         tokens : Tensor of int, shape (n, n_tokens)
             What comes next, without padding.
-        memory : list of Tensor of shape (n, n_read + n_tokens, 2, n_key_heads, width), optional
-            Keys and values by layer, with room for those of `tokens`, which are written there;
-            None where nothing has been read.
+        memory : list of Tensor of shape (n, n_room, 2, n_key_heads, width)
+            What `room` gave: keys and values by layer, filled for the `n_read` tokens before;
+            those of `tokens` are written there.
+        n_read : int
+            At most n_room - n_tokens.
         wanted : list of int
             After which of the tokens logits are wanted.
 
         Returns
         -------
-        logits : Tensor of shape (n, n_wanted, n_vocabulary)
-        memory : list of Tensor
-            Filled.
+        Tensor of shape (n, n_wanted, n_vocabulary)
         """
-        n_rows, n_tokens = tokens.shape
+        n_tokens = tokens.shape[1]
         values = self.tokens[tokens]
-        if memory is None:
-            shape = n_rows, n_tokens, 2, self.n_key_heads, values.shape[2] // self.n_heads
-            memory = [values.new_empty(shape) for _ in self.blocks]
-        n_read = memory[0].shape[1] - n_tokens
         positions = self.positions[n_read : n_read + n_tokens]
         if not positions.is_complex():
             values = values + positions
         every = list(range(n_tokens))
         for block, room in zip(self.blocks, memory, strict=True):
-            kept = wanted if block is self.blocks[-1] and wanted != every else every
-            values = self._through(block, values, room, positions, kept)
-        return Affine(self.head)(self.last_norm.normed(values, self.least)), memory
+            kept = wanted if block is self.blocks[-1] else every
+            values = self._through(block, values, room[:, : n_read + n_tokens], positions, kept)
+        return Affine(self.head)(self.last_norm.normed(values, self.least))
+
+    def room(self, n_rows: int, n_tokens: int) -> Memory:
+        """Make room for the keys and values of rows, none read yet."""
+        shape = n_rows, n_tokens, 2, self.n_key_heads, self.tokens.shape[1] // self.n_heads
+        return [self.tokens.new_empty(shape) for _ in self.blocks]
 
     def _through(
         self,
@@ -273,9 +274,7 @@ def _joined(*parts: Affine) -> Affine:
     import torch
 
     biases = [part.bias for part in parts if part.bias is not None]
-    return Affine(
-        torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None
-    )
+    return Affine(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
 
 
 def _paired(module: Any, width: int) -> Affine:

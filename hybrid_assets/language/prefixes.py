@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hybrid_assets.language.decoder import Memory
 
 FINISHED = -1
+MOSTLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,9 @@ class WaitingRoom:
     def pop(self) -> tuple[Prefixes, Memory | None, int]:
         """Give the next batch, its keys and values, and for how many tokens those are.
 
-        The keys and values are as `reading.Reader` takes them.
+        The keys and values of a batch are copied together, except where they
+        are nearly all that one pass left: then they stay where they are, and
+        `Prefixes.parent` says which row is whose.
         """
         key = max(self._parts) if self._n_waiting > self._most else min(self._parts)
         waiting, taken, n_taken = self._parts.pop(key), [], 0
@@ -131,31 +134,39 @@ class WaitingRoom:
         if waiting:
             self._parts[key] = waiting
         self._n_waiting -= n_taken
-        return Prefixes.joined([p for p, _ in taken]), _gathered(taken), key[0]
+        first, memory = taken[0]
+        if len(taken) == 1 and memory is not None and _are_most(first.parent, len(memory[0])):
+            return first, memory, key[0]
+        joined = Prefixes.joined([prefixes for prefixes, _ in taken])
+        gathered = None if memory is None else _gathered(taken, key[0])
+        return replace(joined, parent=np.arange(n_taken)), gathered, key[0]
 
 
-def _gathered(parts: list[tuple[Prefixes, Memory | None]]) -> Memory | None:
-    """Copy the keys and values of all rows into one tensor a layer, with room for what is pending.
+def _are_most(parents: np.ndarray, n_rows: int) -> bool:
+    """Whether parents are most of the rows there are, none of them twice."""
+    return len(parents) >= MOSTLY * n_rows and int(np.bincount(parents).max()) == 1
 
-    Each token's are in one piece, so that a row is copied at once.
+
+def _gathered(parts: list[tuple[Prefixes, Memory | None]], n_read: int) -> Memory:
+    """Copy the keys and values of all rows into one tensor a layer, with as much room as before.
+
+    Those of the tokens read are in one piece, so that a row is copied at once.
     """
     import torch
 
-    if parts[0][1] is None:
-        return None
     n_rows = sum(len(prefixes) for prefixes, _ in parts)
-    n_pending = parts[0][0].pending.shape[1]
-    rooms = []
-    for layer, first in enumerate(parts[0][1]):
-        n_read = first.shape[1]
-        room = first.new_empty(n_rows, n_read + n_pending, *first.shape[2:])
-        filled = room.flatten(1)[:, : first[0].numel()]
+    gathered = []
+    for layer, first in enumerate(parts[0][1] or ()):
+        n_numbers = first[0, :n_read].numel()
+        room = first.new_empty(n_rows, *first.shape[1:])
+        filled = room.flatten(1)[:, :n_numbers]
         n_done = 0
         for prefixes, memory in parts:
             assert memory is not None
+            kept = memory[layer].flatten(1)[:, :n_numbers]
             rows = torch.from_numpy(prefixes.parent).to(first.device)
             some = filled[n_done : n_done + len(prefixes)]
-            torch.index_select(memory[layer].flatten(1), 0, rows, out=some)
+            torch.index_select(kept, 0, rows, out=some)
             n_done += len(prefixes)
-        rooms.append(room)
-    return rooms
+        gathered.append(room)
+    return gathered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ class Reader:
     ----------
     model : PreTrainedModel
         In evaluation mode; its weights are those of now.
+    longest : int
+        Most tokens of a row.
     temperature : float
         Divides the logits.
 
@@ -35,13 +38,13 @@ class Reader:
         Read so far, over all rows.
     """
 
-    def __init__(self, model: PreTrainedModel, temperature: float = 1.0) -> None:
-        self._model, self._temperature = model, temperature
+    def __init__(self, model: PreTrainedModel, longest: int, temperature: float = 1.0) -> None:
+        self._model, self._longest, self._temperature = model, longest, temperature
         self._decoder = decoder_of(model)
         self.n_tokens = 0
 
     def probabilities(
-        self, tokens: np.ndarray, memory: Memory | None, positions: list[int]
+        self, tokens: np.ndarray, memory: Memory | None, n_read: int, positions: list[int]
     ) -> tuple[np.ndarray, Memory]:
         """Read tokens.
 
@@ -49,45 +52,50 @@ class Reader:
         ----------
         tokens : ndarray of int, shape (n, n_tokens)
             What comes next, without padding.
-        memory : list of Tensor of shape (n, n_read + n_tokens, 2, n_heads, width), optional
-            Keys and values, layer by layer, of the tokens before, with room
-            for `tokens`; None at the beginning.
+        memory : list of Tensor of shape (n, n_room, 2, n_heads, width), optional
+            Keys and values, layer by layer, of the tokens before, as the last
+            pass gave them; None at the beginning.
+        n_read : int
+            How many tokens those are.
         positions : list of int
             After which of the tokens probabilities are wanted.
 
         Returns
         -------
         probabilities : ndarray of float32, shape (n, n_positions, n_vocabulary)
-        memory : list of Tensor of shape (n, n_read + n_tokens, 2, n_heads, width)
-            Keys and values of all tokens so far.
+        memory : list of Tensor of shape (n, n_room, 2, n_heads, width)
+            Keys and values of all tokens so far; the one given may have been written to.
         """
         import torch
 
         self.n_tokens += tokens.size
         read = torch.from_numpy(tokens).to(self._model.device)
         if self._decoder is not None:
-            logits, memory = self._decoder.logits(read, memory, positions)
+            memory = memory or self._decoder.room(len(tokens), self._longest)
+            logits = self._decoder.logits(read, memory, n_read, positions)
         else:
-            logits, memory = self._by_the_model(read, memory, positions)
+            logits, memory = self._by_the_model(read, memory, n_read, positions)
         if self._temperature != 1:
             logits = logits / self._temperature
         return logits.float().softmax(dim=2).cpu().numpy(), memory
 
-    def most_prefixes(self, n_tokens: int) -> int:
-        """Give how many prefixes of `n_tokens` tokens may wait, for memory to stay bounded."""
-        probabilities, memory = self.probabilities(np.zeros((1, 1), dtype=np.int64), None, [0])
-        n_bytes = sum(part.nbytes for part in memory) * n_tokens + 3 * probabilities.nbytes
+    @cached_property
+    def most_prefixes(self) -> int:
+        """How many prefixes may wait, for memory to stay bounded."""
+        one = np.zeros((1, 1), dtype=np.int64)
+        probabilities, memory = self.probabilities(one, None, 0, [0])
+        n_numbers = sum(part[0, 0].numel() for part in memory) * self._longest
+        n_bytes = n_numbers * memory[0].element_size() + 3 * probabilities.nbytes
         return int(np.clip(MEMORY_BYTES // n_bytes, 8, MOST_PREFIXES))
 
     def _by_the_model(
-        self, tokens: torch.Tensor, memory: Memory | None, positions: list[int]
+        self, tokens: torch.Tensor, memory: Memory | None, n_read: int, positions: list[int]
     ) -> tuple[torch.Tensor, Memory]:
         import torch
         from transformers.cache_utils import DynamicCache
 
         cache = DynamicCache()
-        n_new = tokens.shape[1]
-        cache.layers += [_layer(room[:, :-n_new]) for room in memory or ()]
+        cache.layers += [_layer(kept[:, :n_read]) for kept in memory or ()]
         output = self._model(
             input_ids=tokens,
             past_key_values=cache,

@@ -100,7 +100,7 @@ class RowSampler:
 
         draw = _ThinnedCounts(rng) if self._mode == "exact" else _MaskedCounts(rng)
         walk = TreeWalk(
-            Reader(self._model, self._temperature),
+            Reader(self._model, self._grammar.most_tokens, self._temperature),
             self._grammar,
             draw,
             loses_invalid=self._mode == "exact",

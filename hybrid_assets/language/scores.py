@@ -97,7 +97,8 @@ def _in_order(
     """Score written rows (n, p), those with as many tokens together."""
     written = [_tokens_and_places(grammar, row, order) for row in rows]
     lengths = np.array([len(tokens) for tokens, _ in written])
-    most = Reader(model).most_prefixes(int(lengths.max())) // int(lengths.max()) + 1
+    longest = int(lengths.max())
+    most = Reader(model, longest).most_prefixes // longest + 1
     scores = np.zeros(rows.shape)
     ends = None if grammar.ends_forced else end_tokens(grammar, np.array(order))
     for length in np.unique(lengths):

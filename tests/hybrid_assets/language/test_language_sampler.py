@@ -78,7 +78,7 @@ def law(language_model, order, *, is_masked, given=(), restrictions=None):
     """Give the walk's probability of each row."""
     grammar = RowGrammar(language_model.schema, language_model.tokenizer)
     walk = TreeWalk(
-        Reader(language_model.model),
+        Reader(language_model.model, grammar.most_tokens),
         grammar,
         Expected(is_masked),
         loses_invalid=not is_masked,

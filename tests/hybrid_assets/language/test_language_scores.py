@@ -43,7 +43,7 @@ def test_scores_are_the_logs_of_the_sampler_s_law(language_model, ends_forced):
     scores = log_prob(language_model.model, grammar, table, [order])
     assert scores.columns.tolist() == TRIAL.names
     walk = TreeWalk(
-        Reader(language_model.model),
+        Reader(language_model.model, grammar.most_tokens),
         grammar,
         lambda weights, valid: weights[:, None] * valid,
         loses_invalid=True,

@@ -1,0 +1,107 @@
+"""The sampler's own forward pass against the one of `transformers`."""
+
+import numpy as np
+import pytest
+import torch
+
+from hybrid_assets.language.decoder import decoder_of
+from hybrid_assets.language.model_files import quiet_transformers
+from hybrid_assets.language.reading import Reader
+from hybrid_assets.randomness import borrowed_random_state
+
+N_TOKENS, LONGEST, WIDTH = 50, 40, 32
+
+
+def gpt2(**details):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    about = {"n_embd": WIDTH, "n_layer": 3, "n_head": 4, "n_positions": LONGEST}
+    return GPT2LMHeadModel, GPT2Config, {"initializer_range": 0.3, **about, **details}
+
+
+def llama(**details):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    about = {
+        "hidden_size": WIDTH,
+        "intermediate_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "max_position_embeddings": LONGEST,
+        "initializer_range": 0.3,
+    }
+    return LlamaForCausalLM, LlamaConfig, {**about, **details}
+
+
+NETWORKS = {
+    "GPT-2": gpt2(),
+    "one layer": gpt2(n_layer=1),
+    "Llama, tied": llama(tie_word_embeddings=True),
+    "Llama, shared keys": llama(num_key_value_heads=2),
+    "Llama, shifted": llama(attention_bias=True, mlp_bias=True),
+    "Llama, slow turns": llama(
+        rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 100.0}
+    ),
+}
+
+
+def made(network):
+    build, about, details = network
+    with borrowed_random_state(3), quiet_transformers():
+        model = build(about(vocab_size=N_TOKENS, bos_token_id=0, eos_token_id=0, **details))
+        for weight in model.parameters():  # biases begin at zero, scales at one
+            weight.data.add_(0.05 * torch.randn_like(weight))
+    return model.eval()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_logits_are_those_of_transformers(name):
+    model = made(NETWORKS[name])
+    decoder = decoder_of(model)
+    tokens = torch.randint(N_TOKENS, (7, 13), generator=torch.Generator().manual_seed(1))
+    passes = [([0, 2, 4], 5), ([0], 1), ([2], 3), ([0, 1], 2), ([0, 1], 2)]  # asked for, read
+    with torch.inference_mode():
+        wanted = model(tokens).logits
+        memory, n_read = decoder.room(len(tokens), LONGEST), 0
+        for positions, n_new in passes:
+            found = decoder.logits(tokens[:, n_read : n_read + n_new], memory, n_read, positions)
+            there = wanted[:, [n_read + position for position in positions]]
+            torch.testing.assert_close(found, there, rtol=1e-5, atol=1e-5)
+            n_read += n_new
+    assert n_read == tokens.shape[1]
+    assert wanted.std() > 0.5
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        gpt2(activation_function="relu"),
+        gpt2(scale_attn_by_inverse_layer_idx=True),
+        llama(hidden_act="gelu"),
+        llama(head_dim=16),
+        llama(
+            rope_parameters={
+                "rope_type": "dynamic",
+                "factor": 2.0,
+                "rope_theta": 100.0,
+                "original_max_position_embeddings": 20,
+            }
+        ),
+    ],
+)
+def test_networks_with_other_parts_are_left_to_transformers(network):
+    assert decoder_of(made(network)) is None
+
+
+@pytest.mark.parametrize("network", [gpt2(), gpt2(activation_function="relu")])
+def test_rows_are_read_in_parts_by_any_network(network):
+    model, temperature = made(network), 0.8
+    tokens = np.random.default_rng(2).integers(N_TOKENS, size=(5, 6))
+    reader = Reader(model, LONGEST, temperature)
+    with torch.inference_mode():
+        wanted = (model(torch.from_numpy(tokens)).logits / temperature).softmax(dim=2)
+        first, memory = reader.probabilities(tokens[:, :4], None, 0, [1, 3])
+        then, _ = reader.probabilities(tokens[:, 4:], memory, 4, [1])
+    found = torch.from_numpy(np.concatenate([first, then], axis=1))
+    torch.testing.assert_close(found, wanted[:, [1, 3, 5]], rtol=1e-5, atol=1e-6)
+    assert reader.n_tokens == tokens.size
