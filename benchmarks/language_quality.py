@@ -11,6 +11,7 @@ REaLTabFormer where the environment variable REALTABFORMER names a python that h
 realtabformer_rows). No seed here was used to choose anything about the model.
 """
 
+import functools
 import json
 import os
 import subprocess
@@ -22,23 +23,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from scipy.stats import ks_2samp, norm
+from scipy.stats import ks_2samp
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from hybrid_assets.designs import DESIGNS, paper1_outcome_mean
+from hybrid_assets.designs import DESIGNS, paper1_trial_log_prob
+from hybrid_assets.fidelity.divergence import divergence_from_design
 from hybrid_assets.generators import GENERATORS, CovariateGenerator, draw_valid
 from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
-from hybrid_assets.language.batches import NOT_LEARNED, encoded_values
 from hybrid_assets.privacy.dcr import evaluate_dcr
-from hybrid_assets.randomness import one_torch_thread
 from hybrid_assets.schema import ColumnKind, TableSchema
 
 DESIGN = DESIGNS["paper1_trial"]
 COVARIATES = ["W1", "W2", "W3", "W4", "W5", "W6"]
 CONTINUOUS = ["W4", "W5", "W6"]
-N_FRESH, N_TRUTH, N_ORDERS, N_DRAWN = 5_000, 50_000, 4, 10_000
+N_FRESH, N_TRUTH, N_DRAWN = 5_000, 50_000, 10_000
 FRESH_SEED, TRUTH_SEED, ROWS_SEED = 90_210, 61_803, 271_828
 TRAINING_SEEDS = (101, 102, 103)
 HEADINGS = (
@@ -54,6 +53,7 @@ HEADINGS = (
     "valid",
     "draw, CPU s",
 )
+cell_log_prob = functools.partial(paper1_trial_log_prob, decimals=2)
 PEERS = {"cart": {}, "gan": {"steps": 3_000}}
 
 
@@ -82,43 +82,6 @@ def seed_table() -> tuple[pd.DataFrame, TableSchema]:
     table = DESIGN(1000, 2)[[*COVARIATES, "A", "Y"]]
     schema = seed_schema(table)
     return schema.rounded(schema.canonical(table)), schema
-
-
-def design_log_prob(table: pd.DataFrame) -> np.ndarray:
-    """Log probability of each row's cells under the design, shape (n,)."""
-
-    def cell(values: pd.Series, mean: pd.Series | float) -> np.ndarray:
-        return np.log(norm.cdf(values + 0.005, mean) - norm.cdf(values - 0.005, mean))
-
-    p3 = 0.3 + 0.175 * (table["W1"] + table["W2"])
-    found = 3 * np.log(0.5) + np.log(np.where(table["W3"] == 1, p3, 1 - p3))
-    found = found + cell(table["W4"], 0.0) + cell(table["W5"], 0.0)
-    found = found + cell(table["W6"], 0.5 * table["W4"] + 0.5 * table["W5"])
-    p = paper1_outcome_mean(table, table["A"].to_numpy())
-    return np.asarray(found + np.log(np.where(table["Y"] == 1, p, 1 - p)))
-
-
-def model_log_prob(generator: LlmGenerator, table: pd.DataFrame, schema: TableSchema) -> np.ndarray:
-    """Log probability of each row's values, columns in random order, mean over `N_ORDERS` orders.
-
-    No token is masked: what the model gives to invalid rows counts against it.
-    """
-    values = encoded_values(table, schema, generator.tokenizer_)
-    names = set(values.tokens[:, :, 0].ravel().tolist()) | {generator.tokenizer_.eos_token_id}
-    total = np.zeros(len(table))
-    for order in range(N_ORDERS):
-        rows = values.in_random_order(
-            generator.tokenizer_.eos_token_id, np.random.default_rng(order)
-        )
-        tokens = torch.from_numpy(rows)
-        with torch.inference_mode(), one_torch_thread():
-            for part in torch.arange(len(table)).split(256):
-                after = tokens[part, 1:]
-                logits = generator.model_(input_ids=tokens[part, :-1].clamp(min=0)).logits
-                chosen = logits.log_softmax(2).gather(2, after.clamp(min=0)[..., None])[..., 0]
-                is_value = ~torch.isin(after, torch.tensor([*names, NOT_LEARNED]))
-                total[part.numpy()] += (chosen * is_value).sum(1).numpy()
-    return total / N_ORDERS
 
 
 def scores(drawn: pd.DataFrame, tables: Tables) -> list[str]:
@@ -166,9 +129,9 @@ def show_language_model(training_seed: int, tables: Tables) -> None:
     rng = np.random.default_rng(training_seed)
     generator = LlmGenerator(LlmSettings()).fit(tables.seed, tables.schema, rng)
     spent = time.process_time() - start
-    fresh = tables.fresh
-    gap = design_log_prob(fresh) - model_log_prob(generator, fresh, tables.schema)
-    kl = f"{gap.mean():.3f} ({gap.std() / np.sqrt(len(gap)):.3f})"
+    orders = np.random.default_rng(ROWS_SEED)
+    far = divergence_from_design(generator, tables.fresh, cell_log_prob, orders)
+    kl = f"{far.value:.3f} ({far.standard_error:.3f})"
     for temperature in (1.0, 0.85, 0.7):
         generator.settings = generator.settings.model_copy(update={"temperature": temperature})
         fit, distance = (f"{spent:.1f}", kl) if temperature == 1 else ("", "")

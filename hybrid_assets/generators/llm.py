@@ -80,7 +80,7 @@ class LlmSettings(GeneratorSettings):
     kind: Literal["llm"] = "llm"
     model: str = TINY
     tuning: Literal["full", "lora"] = "full"
-    steps: int = Field(default=900, ge=1)
+    steps: int = Field(default=1_100, ge=1)
     batch_size: int = Field(default=32, ge=1)
     learning_rate: float | None = Field(default=None, gt=0)
     temperature: float = Field(default=1.0, gt=0)

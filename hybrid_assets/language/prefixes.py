@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hybrid_assets.language.decoder import Memory
 
 FINISHED = -1
-MOSTLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,7 @@ class WaitingRoom:
     def pop(self) -> tuple[Prefixes, Memory | None, int]:
         """Give the next batch, its keys and values, and for how many tokens those are.
 
-        The keys and values of a batch are copied together, except where they
-        are nearly all that one pass left: then they stay where they are, and
-        `Prefixes.parent` says which row is whose.
+        The keys and values are as `reading.Reader` takes them.
         """
         key = max(self._parts) if self._n_waiting > self._most else min(self._parts)
         waiting, taken, n_taken = self._parts.pop(key), [], 0
@@ -134,29 +131,22 @@ class WaitingRoom:
         if waiting:
             self._parts[key] = waiting
         self._n_waiting -= n_taken
-        first, memory = taken[0]
-        if len(taken) == 1 and memory is not None and _are_most(first.parent, len(memory[0])):
-            return first, memory, key[0]
         joined = Prefixes.joined([prefixes for prefixes, _ in taken])
-        gathered = None if memory is None else _gathered(taken, key[0])
-        return replace(joined, parent=np.arange(n_taken)), gathered, key[0]
+        return replace(joined, parent=np.arange(n_taken)), _gathered(taken, key[0]), key[0]
 
 
-def _are_most(parents: np.ndarray, n_rows: int) -> bool:
-    """Whether parents are most of the rows there are, none of them twice."""
-    return len(parents) >= MOSTLY * n_rows and int(np.bincount(parents).max()) == 1
-
-
-def _gathered(parts: list[tuple[Prefixes, Memory | None]], n_read: int) -> Memory:
+def _gathered(parts: list[tuple[Prefixes, Memory | None]], n_read: int) -> Memory | None:
     """Copy the keys and values of all rows into one tensor a layer, with as much room as before.
 
     Those of the tokens read are in one piece, so that a row is copied at once.
     """
     import torch
 
+    if parts[0][1] is None:
+        return None
     n_rows = sum(len(prefixes) for prefixes, _ in parts)
     gathered = []
-    for layer, first in enumerate(parts[0][1] or ()):
+    for layer, first in enumerate(parts[0][1]):
         n_numbers = first[0, :n_read].numel()
         room = first.new_empty(n_rows, *first.shape[1:])
         filled = room.flatten(1)[:, :n_numbers]

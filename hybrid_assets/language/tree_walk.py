@@ -117,9 +117,8 @@ class TreeWalk:
         n_pending = prefixes.pending.shape[1]
         n_checked = int((prefixes.n_forced + prefixes.ends).max())
         positions = [*range(min(n_checked, n_pending - 1)), n_pending - 1]
-        tokens = np.zeros((len(memory[0]) if memory else len(prefixes), n_pending), dtype=np.int64)
-        tokens[prefixes.parent] = prefixes.pending
-        probabilities, memory = self._reader.probabilities(tokens, memory, n_read, positions)
+        pending = prefixes.pending
+        probabilities, memory = self._reader.probabilities(pending, memory, n_read, positions)
         if n_checked:
             prefixes = self._checked(prefixes, probabilities)
         parts = []
@@ -147,12 +146,10 @@ class TreeWalk:
             forced = rows[position < prefixes.n_forced]
             if len(forced):
                 tokens = prefixes.pending[forced, position + 1]
-                valid[forced] *= probabilities[prefixes.parent[forced], position, tokens]
+                valid[forced] *= probabilities[forced, position, tokens]
             ending = rows[prefixes.ends & (prefixes.n_forced == position)]
             valid[ending] *= self._starts.end_mass(
-                probabilities[prefixes.parent[ending], position],
-                prefixes.start[ending],
-                prefixes.step[ending] - 1,
+                probabilities[ending, position], prefixes.start[ending], prefixes.step[ending] - 1
             )
         weight = self._split(prefixes.weight, valid[:, None])[:, 0]
         mass = prefixes.mass if self._loses else prefixes.mass * valid
