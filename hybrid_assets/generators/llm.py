@@ -123,6 +123,7 @@ class LlmGenerator:
         self.learning_curve_: pd.DataFrame | None = None
         self.tokens_per_second_ = 0.0
         self.valid_mass_: dict[str, float] = {}
+        self._grammar_known: RowGrammar | None = None  # slow to build for large vocabularies
 
     def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
         """Fine-tune on a canonical, rounded table.
@@ -151,7 +152,7 @@ class LlmGenerator:
             fitted, self.tokenizer_ = _learn(
                 table, schema, self.settings, drawn_seed(rng), self.support
             )
-        self.schema_ = schema
+        self.schema_, self._grammar_known = schema, None
         self.model_ = fitted.model
         self.learning_curve_ = fitted.learning_curve
         self.tokens_per_second_ = fitted.tokens_per_second
@@ -203,12 +204,14 @@ class LlmGenerator:
         return block_log_prob(scores, self.schema_)
 
     def _grammar(self) -> RowGrammar:
-        return RowGrammar(
-            self.schema_,
-            self.tokenizer_,
-            fixed_width=FIXED_WIDTH,
-            ends_forced=self.settings.model == TINY,
-        )
+        if self._grammar_known is None:
+            self._grammar_known = RowGrammar(
+                self.schema_,
+                self.tokenizer_,
+                fixed_width=FIXED_WIDTH,
+                ends_forced=self.settings.model == TINY,
+            )
+        return self._grammar_known
 
     def to_files(self) -> dict[str, bytes]:
         """Give the model and its tokenizer in the layout of `transformers`."""

@@ -68,7 +68,8 @@ class States:
 
     def numbers(self, column: np.ndarray, is_last: np.ndarray, local: np.ndarray) -> np.ndarray:
         """Give the number of an automaton's state `local`, 0 where a value begins."""
-        return local * self._n_places + 2 * column + is_last
+        state: np.ndarray = local * self._n_places + 2 * column + is_last
+        return state
 
     def column(self, state: int) -> tuple[int, bool, ColumnAutomaton]:
         """Tell a state's column, whether it is the last of its row, and its automaton."""

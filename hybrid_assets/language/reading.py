@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hybrid_assets.language.decoder import decoder_of
+from hybrid_assets.language.decoder_weights import decoder_of
 
 if TYPE_CHECKING:
     import torch

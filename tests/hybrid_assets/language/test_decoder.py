@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hybrid_assets.language.decoder import decoder_of
+from hybrid_assets.language.decoder_weights import decoder_of
 from hybrid_assets.language.model_files import quiet_transformers
 from hybrid_assets.language.reading import Reader
 from hybrid_assets.randomness import borrowed_random_state
