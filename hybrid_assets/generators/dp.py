@@ -1,8 +1,8 @@
 """Differentially private rows: a law of W, A and Y learnt from noisy counts alone (AIM).
 
-OpenDP's own AIM (``opendp[mbi]`` 0.16) was measured first: on paper 1's seed it did not end in
-five minutes, because jax compiles each round's model anew (2 to 5 CPU s a round with mbi 1.1). The
-published algorithm stands here with OpenDP's noise, checked by OpenDP's privacy maps, and our own
+OpenDP's own AIM (``opendp[mbi]`` 0.16) did not end in five minutes on paper 1's seed: jax compiles
+each round's model anew (2 to 5 CPU s a round with mbi 1.1, ``benchmarks/RESULTS.md``). So the
+published algorithm stands here, with OpenDP's noise, checked by OpenDP's privacy maps, and our own
 exact inference, which is post-processing: about one CPU second for a whole fit.
 """
 
