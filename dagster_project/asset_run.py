@@ -208,7 +208,7 @@ class AssetRun:
             "dagster/column_schema": column_schema(table, comments or {}),
             "waited_seconds": round(version.waited_seconds, 3),
         }
-        metadata = {**described, **shown(drawn), **(metadata or {})}
+        metadata = {**shown(drawn), **(metadata or {}), **described}
         return self._result(version.data_version, metadata, results)
 
     def record_model(
@@ -226,7 +226,7 @@ class AssetRun:
         records = self._records(model.sha256, results)
         self._warehouse.record_model(self.asset, model, self.origin(), checks=records)
         described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
-        metadata = {**described, **shown(drawn), **(metadata or {})}
+        metadata = {**shown(drawn), **(metadata or {}), **described}
         return self._result(model.sha256, metadata, results)
 
     def record_document(
@@ -292,6 +292,7 @@ class AssetRun:
         }
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),
-            metadata={**common, **metadata},
+            # shown in this order: a person looks for the result, not for the bookkeeping
+            metadata={**metadata, **common, **metadata},
             check_results=checks,
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hybrid_assets.generators import GENERATORS
+
+GENERATOR_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")  # it becomes part of table names
 
 
 def named_settings(value: Any) -> Any:
@@ -27,8 +30,11 @@ def generators_by_name(value: Any) -> Any:
     if not isinstance(named, dict):
         return named
     for name, settings in named.items():
-        if not (isinstance(name, str) and name.isidentifier() and name == name.lower()):
-            raise ValueError(f"generator name {name!r}: expected a lower-case word")
+        if not (isinstance(name, str) and len(name) <= 40 and GENERATOR_NAME.fullmatch(name)):
+            raise ValueError(
+                f"generator name {name!r}: expected lower-case words joined by single underscores, "
+                "at most 40 characters"
+            )
         if isinstance(settings, dict):
             named[name] = {"kind": name, **settings}
             kind = named[name]["kind"]

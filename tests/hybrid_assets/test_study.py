@@ -55,7 +55,7 @@ def test_declared_kind_is_kept() -> None:
     [
         ({"outcom": "Y"}, "outcom\n  Extra inputs are not permitted"),
         ({"generators": {"lmm": {}}}, "unknown generator 'lmm'; known: bootstrap, cart, gan, llm"),
-        ({"generators": {"Gan": {}}}, "generator name 'Gan': expected a lower-case word"),
+        ({"generators": {"Gan": {}}}, "generator name 'Gan': expected lower-case words"),
         ({"generators": {}}, "at least 1 item"),
         ({"generators": {"gan": {"stepps": 1}}}, "stepps\n  Extra inputs"),
         ({"covariates": ["W1", "W1"]}, r"covariates\n .*named more than once: \['W1'\]"),
