@@ -31,7 +31,7 @@ from dagster_project.run_display import RunDisplay
 from dagster_project.study_commands import AsJson, completed_study
 from dagster_project.study_folders import STUDIES_VARIABLE, find_study, user_folders
 from dagster_project.study_run import StudyRun, run_study, studies
-from dagster_project.trial import TRIAL_LABEL, trial_of
+from dagster_project.trial import TRIAL_LABEL, at_version, trial_of
 
 HELP = "Synthetic study tables that keep the average treatment effect."
 EPILOG = """From an own table to its report: `hybrid init patients.csv`, `hybrid check patients`,
@@ -65,6 +65,9 @@ def run(
     rows: Annotated[
         int | None, typer.Option(min=100, help="Trial: synthetic rows of each table.")
     ] = None,
+    seed_version: Annotated[
+        str, typer.Option(help="Instead of the last, where a source's path holds {version}.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Run studies from their source to their report.
@@ -75,8 +78,12 @@ def run(
     Example: hybrid run paper_trial nhefs
 
     Example: hybrid run nhefs --generator cart --rows 500
+
+    Example: hybrid run my_study --seed-version 2026-01
     """
-    storage = StorageResource(trial_rows=rows, trial_generators=generator or [])
+    storage = StorageResource(
+        trial_rows=rows, trial_generators=generator or [], seed_version=seed_version
+    )
     runs = _run_all(names, "refresh", storage, silent=as_json)
     if as_json:
         print(json.dumps(runs, indent=2, ensure_ascii=False))
@@ -113,6 +120,9 @@ def _run_all(
         if storage.is_trial:
             for name in names:
                 trial_of(find_study(name)[0], storage.trial_rows, storage.trial_generators)
+        for name in names if storage.seed_version else ():
+            study, folder = find_study(name)
+            at_version(study, storage.seed_version, folder)
     console.quiet = silent
     with refusals():
         return [_run_one(name, job, storage) for name in names]

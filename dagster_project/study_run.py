@@ -141,12 +141,10 @@ def _watch(
         launched = dg.RunsFilter(tags={LAUNCH_TAG: launch})
         runs = runs or instance.get_runs(filters=launched, limit=1)
         for run in runs:
-            has_more = True
-            while has_more:
-                found = instance.get_records_for_run(run.run_id, cursor, SHOWN)
-                for record in found.records:
-                    on_event(record.event_log_entry.get_dagster_event())
-                cursor, has_more = found.cursor, found.has_more
+            found = instance.get_records_for_run(run.run_id, cursor, SHOWN)
+            cursor = found.cursor
+            for record in found.records:
+                on_event(record.event_log_entry.get_dagster_event())
         if last_look:
             return
 

@@ -60,6 +60,12 @@ def test_an_unknown_study_is_refused_with_the_known_ones(hybrid: Hybrid, tmp_pat
     assert said == f"unknown study smal; known: {known}"
 
 
+def test_a_seed_version_that_is_none_is_refused(hybrid: Hybrid, tmp_path: Path) -> None:
+    folder = study_folder(tmp_path, GOOD_FILE)
+    said = refusal(hybrid("run", "nhefs", "--seed-version", "2026-01", studies=folder))
+    assert said == "study 'nhefs': seed version '2026-01': expected a file source"
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
