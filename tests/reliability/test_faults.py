@@ -48,6 +48,20 @@ def test_a_disk_without_room(
     require_recovery()
 
 
+def test_the_terminal_tells_of_a_home_without_room(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "dagster_project.command_line", "run", "nhefs"],
+        env={**os.environ, "HYBRID_HOME": str(tmp_path / "home")},
+        preexec_fn=lambda: limit_file_size(0),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.returncode == 1
+    assert "Traceback" not in shown.stdout + shown.stderr
+    assert "raise the limit of file sizes (ulimit -f), then run again" in shown.stdout
+
+
 @pytest.mark.soak
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
 @pytest.mark.parametrize("n_free", [0, 8, 64, 256, 1024])
