@@ -8,8 +8,17 @@ from rich.table import Table
 
 from dagster_project.refusals import console, refusals, refuse
 from dagster_project.resources import hybrid_home
-from warehouse import LakeDatabase, LakeSettings, Warehouse, lake_settings, migrate, stored_studies
+from warehouse import (
+    BoundedWait,
+    LakeDatabase,
+    LakeSettings,
+    Warehouse,
+    lake_settings,
+    migrate,
+    stored_studies,
+)
 
+WAIT_SECONDS = 120.0
 app = typer.Typer(
     help="Where studies are kept: files of this home, or a lake that several hosts share.\n\n"
     "Example: hybrid warehouse show",
@@ -80,4 +89,5 @@ def forget(
             refuse("this home keeps its studies in files, which hold no old snapshots")
         for study in stored_studies(home):
             database = LakeDatabase(study, lake.catalog, lake.data_path)
-            console.print(f"{study}: {database.forget(before)} snapshots deleted", markup=False)
+            n_forgotten = database.forget(before, BoundedWait(f"study {study!r}", WAIT_SECONDS))
+            console.print(f"{study}: {n_forgotten} snapshots deleted", markup=False)

@@ -4,6 +4,7 @@ from warehouse.arrow_tables import storable_table
 from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
 from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
+from warehouse.connection import BoundedWait
 from warehouse.data_version import data_version
 from warehouse.databases import LakeSettings, lake_settings, stored_studies, use_storage
 from warehouse.decisions import Decision, DecisionStore
@@ -37,6 +38,7 @@ __all__ = [
     "CHECKSUMS",
     "AuditCheck",
     "AuditTrail",
+    "BoundedWait",
     "CheckRecord",
     "CorruptAuditLog",
     "CorruptDocument",

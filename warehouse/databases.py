@@ -1,5 +1,6 @@
 """Where the database of a study is: a file in the home, or a lake that the home names."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -41,42 +42,79 @@ class FileDatabase:
     ----------
     path : pathlib.Path
         The file.
-    lake : pathlib.Path, optional
-        Settings of the home's lake: once they are there, the file is no longer in use.
     """
 
     path: Path
-    lake: Path | None = None
 
     @contextmanager
     def writing(self, wait: BoundedWait, run_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """Run the body in one transaction, alone; a file keeps no snapshots to name."""
         with write_transaction(self.path, wait) as connection:
-            self._require_in_use()
             yield connection
 
     @contextmanager
     def reading(self, wait: BoundedWait) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the committed content, beside other readers."""
         with read_connection(self.path, wait) as connection:
-            self._require_in_use()
             yield connection
 
     def snapshot(self) -> int | None:
         """Return None: a file has one content."""
 
+
+@dataclass(frozen=True)
+class HomeDatabase:
+    """The database of one study where its home keeps it: not used once the home was moved.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+    lake : LakeSettings or None
+        Where the home kept its studies when this was made.
+    database : StudyDatabase
+    """
+
+    home: Path
+    lake: "LakeSettings | None"
+    database: StudyDatabase
+
+    @contextmanager
+    def writing(self, wait: BoundedWait, run_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Run the body in one transaction, alone, unless the home was moved while we waited."""
+        with self.database.writing(wait, run_id) as connection:
+            self._require_in_use()
+            yield connection
+
+    @contextmanager
+    def reading(self, wait: BoundedWait) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the last committed content, unless the home was moved while we waited."""
+        with self.database.reading(wait) as connection:
+            self._require_in_use()
+            yield connection
+
+    def snapshot(self) -> int | None:
+        """Return the number of the last snapshot, None where there are none."""
+        return self.database.snapshot()
+
     def _require_in_use(self) -> None:
-        """Refuse a file whose home was moved to a lake while we waited for the lock."""
-        if self.lake is not None and self.lake.exists():
+        if lake_settings(self.home) != self.lake:
             raise StorageUnavailable(
-                f"{self.path} is no longer in use: its home keeps its studies in a lake now; "
-                "run again"
+                f"{self.home} keeps its studies elsewhere since a moment ago; run again"
             )
 
 
+_PAIR = (
+    r"\s*(host|hostaddr|port|dbname|user|passfile|sslmode|sslrootcert|sslcert|sslkey|"
+    r"connect_timeout)\s*=\s*[\w./:,@~-]+\s*"
+)
+
+
 def _without_password(catalog: str) -> str:
-    if "password" in catalog.lower():
-        raise ValueError("expected no password; libpq reads PGPASSWORD or the file PGPASSFILE")
+    if not re.fullmatch(f"({_PAIR})+", catalog):
+        raise ValueError(
+            "expected host=… port=… dbname=… user=… (or passfile, connect_timeout and ssl files), "
+            "with no password and no URI; libpq reads PGPASSWORD or the file PGPASSFILE"
+        )
     return catalog
 
 
@@ -108,20 +146,14 @@ def study_database(home: Path, study: str) -> StudyDatabase:
         If the home's ``storage.json`` cannot be read.
     """
     lake = lake_settings(home)
-    if lake is None:
-        return FileDatabase(_file(home, study), Path(home) / SETTINGS)
-    return database_in(home, study, lake)
+    return HomeDatabase(Path(home), lake, database_in(home, study, lake))
 
 
 def database_in(home: Path, study: str, lake: LakeSettings | None) -> StudyDatabase:
     """Return the database of a study in a lake, or its file if there is none."""
     if lake is None:
-        return FileDatabase(_file(home, study))
+        return FileDatabase(Path(home) / "warehouse" / f"{check_study(study)}.duckdb")
     return LakeDatabase(check_study(study), lake.catalog, lake.data_path)
-
-
-def _file(home: Path, study: str) -> Path:
-    return Path(home) / "warehouse" / f"{check_study(study)}.duckdb"
 
 
 def stored_studies(home: Path) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from importlib import resources
 
 import duckdb
@@ -22,6 +21,7 @@ _PREFIX = "hybrid_"
 _LONGEST_STUDY = 63 - len(_PREFIX)  # of a PostgreSQL identifier
 _NEVER_WRITTEN = "creating a new DuckLake is explicitly disabled"
 _OPENING = threading.Lock()
+_INSTANCES: dict[tuple[int, str], duckdb.DuckDBPyConnection] = {}
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,10 @@ class LakeDatabase:
                 connection.execute(
                     f"CALL {quoted(self._alias)}.set_commit_message('', {quoted_text(run_id)})"
                 )
-            yield connection
+            with self._forgetting():
+                yield connection
             with self._errors():
+                lock.execute(_in_catalog("SELECT 1"))  # fails if the turn is lost
                 connection.commit()
 
     @contextmanager
@@ -96,7 +98,8 @@ class LakeDatabase:
                 is_there = self._attach(connection, create=False)
             if is_there:
                 connection.begin()
-                yield connection
+                with self._forgetting():
+                    yield connection
                 return
         with empty_database() as connection:
             yield connection
@@ -111,11 +114,11 @@ class LakeDatabase:
             )
             return int(found.fetchall()[0][0])
 
-    def forget(self, before: datetime) -> int:
+    def forget(self, before: datetime, wait: BoundedWait) -> int:
         """Delete the snapshots older than `before`, and the files that only they need.
 
         What the last snapshot holds stays. Rows that were replaced, or erased from the seed, are
-        in the lake until this is done.
+        in the lake until this is done. Whoever still reads an older snapshot fails, and reads again.
 
         Returns
         -------
@@ -123,13 +126,14 @@ class LakeDatabase:
             Number of snapshots deleted.
         """
         name = quoted_text(self._alias)
-        with self._session() as session, self._errors():
-            if not self._attach(session, create=False):
-                return 0
-            forgotten = session.execute(
-                f"CALL ducklake_expire_snapshots({name}, older_than => ?)", [before]
-            ).fetchall()
-            session.execute(f"CALL ducklake_cleanup_old_files({name}, cleanup_all => true)")
+        with self._session() as lock, self._turn(lock, wait), self._session() as session:
+            with self._errors():
+                if not self._attach(session, create=False):
+                    return 0
+                forgotten = session.execute(
+                    f"CALL ducklake_expire_snapshots({name}, older_than => ?)", [before]
+                ).fetchall()
+                session.execute(f"CALL ducklake_cleanup_old_files({name}, cleanup_all => true)")
         return len(forgotten)
 
     @property
@@ -140,7 +144,7 @@ class LakeDatabase:
     @contextmanager
     def _session(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._errors():
-            session = _instance(os.getpid(), self.catalog).cursor()
+            session = _instance(self.catalog).cursor()
         try:
             yield session
         finally:
@@ -155,9 +159,7 @@ class LakeDatabase:
             session.begin()
         while True:
             with self._errors():
-                taken = session.execute(
-                    f"FROM postgres_query({quoted_text(_CATALOG)}, {quoted_text(query)})"
-                ).fetchall()
+                taken = session.execute(_in_catalog(query)).fetchall()
             if taken[0][0]:
                 break
             wait.pause()
@@ -182,12 +184,20 @@ class LakeDatabase:
         return True
 
     @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Let errors of the body pass, but do not trust the connections after them."""
+        try:
+            yield
+        except duckdb.Error:
+            _forget(self.catalog)
+            raise
+
+    @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
-            with _OPENING:  # its connections may be dead: the next call opens new ones
-                _instance.cache_clear()
+            _forget(self.catalog)
             raise StorageUnavailable(
                 f"the lake refused while using study {self.study!r}, which keeps its last "
                 f"snapshot; check that the catalog and {self.data_path} can be reached, then run "
@@ -196,25 +206,46 @@ class LakeDatabase:
 
 
 def studies_in(catalog: str) -> list[str]:
-    """Name the studies of a lake, sorted."""
+    """Name the studies of a lake, sorted.
+
+    Raises
+    ------
+    StorageUnavailable
+        If the catalog cannot be reached.
+    """
     query = f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{_PREFIX}')"
-    session = _instance(os.getpid(), catalog).cursor()
-    found = session.execute(
-        f"FROM postgres_query({quoted_text(_CATALOG)}, {quoted_text(query)})"
-    ).fetchall()
+    try:
+        found = _instance(catalog).cursor().execute(_in_catalog(query)).fetchall()
+    except duckdb.Error as error:
+        _forget(catalog)
+        raise StorageUnavailable(f"the lake's catalog cannot be reached ({error})") from error
     return sorted(str(name).removeprefix(_PREFIX) for (name,) in found)
 
 
-@lru_cache(maxsize=2)
-def _instance(process: int, catalog: str) -> duckdb.DuckDBPyConnection:
+def _in_catalog(query: str) -> str:
+    return f"FROM postgres_query({quoted_text(_CATALOG)}, {quoted_text(query)})"
+
+
+def _instance(catalog: str) -> duckdb.DuckDBPyConnection:
     """Open DuckDB with the extensions once a process: loading them takes a third of a second."""
-    instance = duckdb.connect(":memory:", config=CONFINED)
-    for name in _EXTENSIONS:
-        instance.execute(f"LOAD {quoted_text(_extension(name))}")
-    instance.execute(
-        f"ATTACH {quoted_text(catalog)} AS {quoted(_CATALOG)} (TYPE postgres, READ_ONLY)"
-    )
-    return instance
+    with _OPENING:
+        # what a forked process inherited belongs to its parent: never used, never closed
+        key = (os.getpid(), catalog)
+        if key not in _INSTANCES:
+            instance = duckdb.connect(":memory:", config=CONFINED)
+            for name in _EXTENSIONS:
+                instance.execute(f"LOAD {quoted_text(_extension(name))}")
+            instance.execute(
+                f"ATTACH {quoted_text(catalog)} AS {quoted(_CATALOG)} (TYPE postgres, READ_ONLY)"
+            )
+            _INSTANCES[key] = instance
+        return _INSTANCES[key]
+
+
+def _forget(catalog: str) -> None:
+    """Let the next call open new connections: these may be dead."""
+    with _OPENING:
+        _INSTANCES.pop((os.getpid(), catalog), None)
 
 
 def _extension(name: str) -> str:

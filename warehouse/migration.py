@@ -1,4 +1,4 @@
-"""Moving every study of a home between files and a lake, whole or not at all."""
+"""Moving every study of a home between files and a lake: the home switches when all are there."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ from warehouse.databases import (
     stored_studies,
     use_storage,
 )
-from warehouse.errors import CorruptTable, StorageUnavailable
+from warehouse.errors import CorruptTable, StorageUnavailable, WarehouseBusy
 from warehouse.names import quoted
 from warehouse.tables import Warehouse
 
@@ -49,7 +49,8 @@ class Migration:
 def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.0) -> Migration:
     """Copy the database of every study, compare every hash, then switch the home.
 
-    Nobody else can write meanwhile. The old content stays: a file gets the ending ``.moved``, a
+    Nobody else can write these studies meanwhile. A move that is cut off changes nothing for the
+    home; the next one goes over the copies that it left. The old content stays: a file gets the ending ``.moved``, a
     lake is left as it is. Models, reports and releases are files of the home in both cases.
 
     Parameters
@@ -75,14 +76,15 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
         Warehouse(home, study, wait_seconds=wait_seconds).verify_tables()
     n_tables = n_entries = 0
     with ExitStack() as sources:
-        with ExitStack() as targets:  # commits all copies, or none
-            for study in studies:
-                wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
-                now, then = (database_in(home, study, at) for at in (lake_settings(home), lake))
-                origin = sources.enter_context(now.writing(wait, _MESSAGE))
-                copy = targets.enter_context(then.writing(wait, _MESSAGE))
+        for study in studies:
+            wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
+            now, then = (database_in(home, study, at) for at in (lake_settings(home), lake))
+            origin = sources.enter_context(now.writing(wait, _MESSAGE))
+            with then.writing(wait, _MESSAGE) as copy:
                 n_tables += _copy_study(study, origin, copy)
                 n_entries += audit_log.check_chain(copy)
+        if tuple(stored_studies(home)) != studies:
+            raise WarehouseBusy("a study was written first meanwhile; stop runs, and move again")
         use_storage(home, lake)
         for study in studies:
             _put_aside(database_in(home, study, None), lake)
@@ -92,8 +94,8 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
 def _copy_study(
     study: str, origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConnection
 ) -> int:
-    if audit_log.chain_end(copy)[0]:
-        raise StorageUnavailable(f"study {study!r} is there already; move it away first")
+    if not _is_older_copy(origin, copy):
+        raise StorageUnavailable(f"another study {study!r} is there already; nothing was moved")
     names = catalog.table_names(origin)
     for name in names:
         catalog.replace_table(copy, name, _content(origin, f"main.{quoted(name)}"))
@@ -107,6 +109,16 @@ def _copy_study(
             "was moved"
         )
     return len(names)
+
+
+def _is_older_copy(origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a place is empty, or holds what a move that was cut off left there."""
+    n_entries, entry_hash = audit_log.chain_end(copy)
+    found = origin.execute(
+        "SELECT count(*) FROM audit.log WHERE sequence = ? AND entry_hash = ?",
+        [n_entries, entry_hash],
+    ).fetchall()
+    return n_entries == 0 or found[0][0] == 1
 
 
 def _content(connection: duckdb.DuckDBPyConnection, table: str) -> pa.Table:

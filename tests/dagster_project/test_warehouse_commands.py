@@ -48,7 +48,7 @@ def test_show_names_the_place_and_the_studies(home: Path) -> None:
         (["migrate"], "name --catalog and --data-path, or --to-files"),
         (["migrate", "--catalog", "host=x"], "name --catalog and --data-path, or --to-files"),
         (["migrate", "--catalog", "a", "--data-path", "b", "--to-files"], "or --to-files"),
-        (["migrate", "--catalog", "password=s3cret", "--data-path", "b"], "expected no password"),
+        (["migrate", "--catalog", "password=s3cret", "--data-path", "b"], "with no password"),
         (["migrate", "--to-files"], "keeps its studies there already; nothing was moved"),
         (["forget", "--days", "1"], "files, which hold no old snapshots"),
     ],

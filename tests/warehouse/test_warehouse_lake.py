@@ -107,15 +107,16 @@ def test_forgotten_snapshots_take_their_rows_with_them(
     database = LakeDatabase("nhefs", new_lake.catalog, new_lake.data_path)
     files = Path(new_lake.data_path, "nhefs", "main", "seed_table")
     assert len(list(files.iterdir())) == 2
-    assert database.forget(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert database.forget(datetime.now(UTC) - timedelta(days=1), WAIT) == 0
     assert len(list(files.iterdir())) == 2
-    assert database.forget(datetime.now(UTC) + timedelta(seconds=1)) > 0
+    assert database.forget(datetime.now(UTC) + timedelta(seconds=1), WAIT) > 0
     assert len(list(files.iterdir())) == 1
     assert warehouse.row_count("seed_table") == 4999
     assert warehouse.verify_tables() == 1
     assert warehouse.check_audit_log() == 2
     assert (
-        LakeDatabase("other", new_lake.catalog, new_lake.data_path).forget(datetime.now(UTC)) == 0
+        LakeDatabase("other", new_lake.catalog, new_lake.data_path).forget(datetime.now(UTC), WAIT)
+        == 0
     )
 
 
@@ -151,14 +152,18 @@ def test_writers_of_one_study_take_turns_and_of_two_do_not(
 
 
 def test_a_catalog_out_of_reach_is_reported_without_a_password(
-    lake_home: Path, origin: Provenance
+    lake_home: Path, origin: Provenance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PGPASSWORD", "s3cret")
     away = LakeSettings(catalog="host=127.0.0.1 port=1 dbname=x", data_path=str(lake_home))
     use_storage(lake_home, away)
     with pytest.raises(StorageUnavailable, match="the lake refused while using study 'nhefs'"):
         Warehouse(lake_home, "nhefs").record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
-    with pytest.raises(StorageUnavailable, match="the lake refused"):
+    with pytest.raises(StorageUnavailable, match="the lake refused") as refused:
         Warehouse(lake_home, "nhefs").table_names()
+    assert "s3cret" not in str(refused.value)
+    with pytest.raises(StorageUnavailable, match="the lake's catalog cannot be reached"):
+        stored_studies(lake_home)
 
 
 def test_sessions_that_the_server_ended_are_opened_again(
@@ -181,7 +186,9 @@ def test_sessions_that_the_server_ended_are_opened_again(
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ('{"catalog": "host=x password=secret", "data_path": "/d"}', "expected no password"),
+        ('{"catalog": "postgresql://u:secret@h/db", "data_path": "/d"}', "no password and no URI"),
+        ('{"catalog": "host=x sslpassword=secret", "data_path": "/d"}', "no password"),
+        ('{"catalog": "host=x password=secret", "data_path": "/d"}', "with no password"),
         ('{"catalog": "host=x"}', "data_path"),
         ("[", "Invalid JSON"),
     ],
@@ -241,6 +248,46 @@ def test_an_altered_study_is_not_moved(file_home: Path, new_lake: LakeSettings) 
     assert Warehouse(file_home, "lalonde").verify_tables() == 2
 
 
+def test_a_move_goes_over_what_one_that_was_cut_off_left(
+    file_home: Path, new_lake: LakeSettings, origin: Provenance
+) -> None:
+    migrate(file_home, new_lake)
+    for moved in (file_home / "warehouse").glob("*.moved"):
+        moved.rename(moved.with_suffix(""))
+    use_storage(file_home, None)
+    Warehouse(file_home, "nhefs").record_table("seed_table", pd.DataFrame({"x": [7]}), origin)
+    before = content_of(file_home)
+    assert migrate(file_home, new_lake).n_entries == 7
+    assert content_of(file_home) == before
+
+
+def test_a_writer_that_waited_while_the_home_moved_is_refused(
+    file_home: Path, new_lake: LakeSettings, origin: Provenance
+) -> None:
+    waiting = Warehouse(file_home, "nhefs")
+    migrate(file_home, new_lake)
+    with pytest.raises(StorageUnavailable, match="keeps its studies elsewhere"):
+        waiting.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
+    waiting = Warehouse(file_home, "nhefs")
+    migrate(file_home, None)
+    with pytest.raises(StorageUnavailable, match="keeps its studies elsewhere"):
+        waiting.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
+    assert Warehouse(file_home, "nhefs").check_audit_log() == 3
+
+
+def test_a_lost_turn_commits_nothing(lake_home: Path, postgres: object, origin: Provenance) -> None:
+    warehouse = Warehouse(lake_home, "nhefs")
+    warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
+    query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+    with (
+        pytest.raises(StorageUnavailable, match="the lake refused"),
+        study_database(lake_home, "nhefs").writing(WAIT, "loses its turn") as connection,
+    ):
+        connection.execute("CREATE OR REPLACE TABLE main.seed_table AS SELECT 2 AS x")
+        postgres.run(query)  # type: ignore[attr-defined]
+    assert warehouse.read_table("seed_table")["x"].tolist() == [1]
+
+
 def test_a_study_that_is_there_already_is_not_overwritten(
     file_home: Path, new_lake: LakeSettings, tmp_path: Path, origin: Provenance
 ) -> None:
@@ -248,7 +295,7 @@ def test_a_study_that_is_there_already_is_not_overwritten(
     Warehouse(tmp_path / "other", "nhefs").record_table(
         "seed_table", pd.DataFrame({"x": [9]}), origin
     )
-    with pytest.raises(StorageUnavailable, match="'nhefs' is there already"):
+    with pytest.raises(StorageUnavailable, match="another study 'nhefs' is there already"):
         migrate(file_home, new_lake)
     assert lake_settings(file_home) is None
     assert Warehouse(tmp_path / "other", "nhefs").read_table("seed_table")["x"].tolist() == [9]
