@@ -62,35 +62,6 @@ def test_the_terminal_tells_of_a_home_without_room(tmp_path: Path) -> None:
     assert "raise the limit of file sizes (ulimit -f), then run again" in shown.stdout
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
-@pytest.mark.parametrize("n_free", [0, 8, 64, 256, 1024])
-def test_a_full_file_system(
-    home: Path, undisturbed: Undisturbed, require_recovery: RunAgain, n_free: int
-) -> None:
-    """Run in a mount name space of its own, on a file system with `n_free` KiB left."""
-    script = (
-        "mount -t tmpfs -o size=40m tmpfs $1/mnt && cp -a $1/home $1/mnt && "
-        "dd if=/dev/zero of=$1/mnt/fill bs=1k count=$2 status=none; "
-        "dd if=/dev/zero of=$1/mnt/fill2 bs=1k status=none; truncate -s 0 $1/mnt/fill2; "
-        "rm $1/mnt/fill2; dd if=/dev/zero of=$1/mnt/fill bs=1k oflag=append conv=notrunc "
-        "count=$(($(df -k --output=avail $1/mnt | tail -1) - $3)) status=none; "
-        f"{sys.executable} -W ignore -m tests.reliability.pipeline $1/mnt/home {SECOND}; "
-        "rm -r $1/home; cp -a $1/mnt/home $1/home"
-    )
-    (home.parent / "mnt").mkdir()
-    shown = subprocess.run(
-        ["unshare", "--mount", "bash", "-c", script, "-", str(home.parent), "1", str(n_free)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "success=False" in shown.stdout
-    assert "free disk space" in shown.stdout
-    require_sound(home, undisturbed.complete)
-    require_recovery()
-
-
 def become_nobody() -> None:
     if os.geteuid() == 0:
         os.setgroups([])

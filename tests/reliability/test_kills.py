@@ -33,6 +33,7 @@ def whole_seconds(undisturbed: Undisturbed, tmp_path: Path) -> float:
     return time.monotonic() - before
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "n_moments", [pytest.param(3, id="short"), pytest.param(30, id="soak", marks=pytest.mark.soak)]
 )
