@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from dagster_project.command_line import WORKSPACE
 from dagster_project.instance import SETTINGS
 from hybrid_assets.designs import DESIGNS
 from tests.dagster_project.conftest import SMALL_STUDY
@@ -61,7 +62,7 @@ class Live:
 
     def command(self, *words: str) -> None:
         """Run a command of `dagster` in this home."""
-        told = [sys.executable, "-m", "dagster", *words, "-w", str(ROOT / "workspace.yaml")]
+        told = [sys.executable, "-m", "dagster", *words, "-w", str(WORKSPACE)]
         subprocess.run(told, env=environment(self.folder), cwd=self.folder, check=True)
 
     def write_seed(self, version: str, rows: pd.DataFrame) -> None:
