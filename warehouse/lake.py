@@ -118,7 +118,7 @@ class LakeDatabase:
         """Delete the snapshots older than `before`, and the files that only they need.
 
         What the last snapshot holds stays. Rows that were replaced, or erased from the seed, are
-        in the lake until this is done. Whoever still reads an older snapshot fails, and reads again.
+        in the lake until this is done. Whoever reads an older snapshot meanwhile fails.
 
         Returns
         -------
@@ -126,14 +126,18 @@ class LakeDatabase:
             Number of snapshots deleted.
         """
         name = quoted_text(self._alias)
-        with self._session() as lock, self._turn(lock, wait), self._session() as session:
-            with self._errors():
-                if not self._attach(session, create=False):
-                    return 0
-                forgotten = session.execute(
-                    f"CALL ducklake_expire_snapshots({name}, older_than => ?)", [before]
-                ).fetchall()
-                session.execute(f"CALL ducklake_cleanup_old_files({name}, cleanup_all => true)")
+        with (
+            self._session() as lock,
+            self._turn(lock, wait),
+            self._session() as session,
+            self._errors(),
+        ):
+            if not self._attach(session, create=False):
+                return 0
+            forgotten = session.execute(
+                f"CALL ducklake_expire_snapshots({name}, older_than => ?)", [before]
+            ).fetchall()
+            session.execute(f"CALL ducklake_cleanup_old_files({name}, cleanup_all => true)")
         return len(forgotten)
 
     @property

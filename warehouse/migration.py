@@ -50,8 +50,9 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
     """Copy the database of every study, compare every hash, then switch the home.
 
     Nobody else can write these studies meanwhile. A move that is cut off changes nothing for the
-    home; the next one goes over the copies that it left. The old content stays: a file gets the ending ``.moved``, a
-    lake is left as it is. Models, reports and releases are files of the home in both cases.
+    home; the next one goes over the copies that it left. The old content stays: a file gets the
+    ending ``.moved``, a lake is left as it is. Models, reports and releases are files of the home
+    in both cases.
 
     Parameters
     ----------

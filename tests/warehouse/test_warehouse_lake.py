@@ -279,12 +279,14 @@ def test_a_lost_turn_commits_nothing(lake_home: Path, postgres: object, origin: 
     warehouse = Warehouse(lake_home, "nhefs")
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
     query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-    with (
-        pytest.raises(StorageUnavailable, match="the lake refused"),
-        study_database(lake_home, "nhefs").writing(WAIT, "loses its turn") as connection,
-    ):
-        connection.execute("CREATE OR REPLACE TABLE main.seed_table AS SELECT 2 AS x")
-        postgres.run(query)  # type: ignore[attr-defined]
+
+    def write() -> None:
+        with study_database(lake_home, "nhefs").writing(WAIT, "loses its turn") as connection:
+            connection.execute("CREATE OR REPLACE TABLE main.seed_table AS SELECT 2 AS x")
+            postgres.run(query)  # type: ignore[attr-defined]
+
+    with pytest.raises(StorageUnavailable, match="the lake refused"):
+        write()
     assert warehouse.read_table("seed_table")["x"].tolist() == [1]
 
 
