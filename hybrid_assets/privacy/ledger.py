@@ -110,7 +110,7 @@ COVERS = (
 )
 WITHOUT_PRIVACY_NOISE = (
     "Intervals leave out the error that the noise of differential privacy adds to the effect: they "
-    "are too narrow."
+    "are too narrow"
 )
 DOES_NOT_COVER = (
     "figures computed from the study's people for its own staff, without noise: the study's own "

@@ -43,7 +43,7 @@ ROWS_ALONE = (
 PRIVATE_EFFECT = (
     "Nothing was calibrated to the study's own effect: the rows keep the effect of the private law "
     "that they are drawn from, which is off by what the noise costs. "
-) + WITHOUT_PRIVACY_NOISE
+) + f"{WITHOUT_PRIVACY_NOISE}."
 
 
 def limits(
