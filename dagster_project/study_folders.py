@@ -1,4 +1,4 @@
-"""Where study files lie: in the package, and in the folders that ``$HYBRID_STUDIES`` names."""
+"""Where study files lie: in the package, and in folders of the user's own."""
 
 import os
 from pathlib import Path
@@ -9,18 +9,22 @@ from dagster_project.study_file import StudyFile, read_study_file
 from hybrid_assets.errors import StudyError
 
 STUDIES_VARIABLE = "HYBRID_STUDIES"
+DEFAULT_FOLDER = Path("studies")
 PACKAGED = Path(__file__).parent / "defs"
 
 
 def user_folders() -> list[Path]:
-    """List the folders that ``$HYBRID_STUDIES`` names.
+    """List the folders that ``$HYBRID_STUDIES`` names; without it, ``studies/`` where it is.
 
     Raises
     ------
     StudyError
         If one of them is not there.
     """
-    folders = [Path(p) for p in os.environ.get(STUDIES_VARIABLE, "").split(os.pathsep) if p]
+    named = os.environ.get(STUDIES_VARIABLE)
+    if not named:
+        return [DEFAULT_FOLDER.resolve()] if DEFAULT_FOLDER.is_dir() else []
+    folders = [Path(p) for p in named.split(os.pathsep) if p]
     for folder in folders:
         if not folder.is_dir():
             raise StudyError(f"{STUDIES_VARIABLE}: expected a folder at {folder}; got none")

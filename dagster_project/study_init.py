@@ -16,13 +16,17 @@ from dagster_project.study_draft import (
     table_source,
 )
 from dagster_project.study_file import StudyFile
-from dagster_project.study_folders import STUDIES_VARIABLE, study_files, user_folders
+from dagster_project.study_folders import (
+    DEFAULT_FOLDER,
+    STUDIES_VARIABLE,
+    study_files,
+    user_folders,
+)
 from dagster_project.study_questions import Answers, Questions
 from dagster_project.study_roles import Guess, GuessedRoles, guess_roles
 from dagster_project.study_writer import study_file_text, write_new_file
 from hybrid_assets.errors import StudyError
 
-DEFAULT_FOLDER = Path("studies")
 MIN_SYNTHETIC = 100
 
 

@@ -85,7 +85,7 @@ def test_a_file_of_a_table_is_written_with_what_was_guessed(
     assert (study.missing, study.n_synthetic, study.design.kind) == ("impute", 300, "observational")
     assert "# constant: left out; holds fewer than two values" in file.read_text()
     assert "# seen: left out; expected numbers or text" in file.read_text()
-    assert f"export HYBRID_STUDIES={elsewhere / 'studies'}" in shown.output
+    assert "next:\n  hybrid check patients_2020\n" in shown.output  # studies/ is read from here
     for value in ("north", "1e3", "P17"):
         assert value not in file.read_text() + shown.output
 
@@ -116,9 +116,11 @@ def test_nothing_is_guessed_that_no_name_tells(patients: pd.DataFrame, elsewhere
 
 def test_nothing_is_overwritten(patients: pd.DataFrame, elsewhere: Path) -> None:
     patients.to_parquet("p.parquet")
-    accept = ("p.parquet", "--outcome", "pain_response", "--yes")
-    assert init(*accept).exit_code == 0
-    file = elsewhere / "studies" / "p" / "defs.yaml"
+    accept = ("p.parquet", "--outcome", "pain_response", "--folder", "own", "--yes")
+    made = init(*accept)
+    assert made.exit_code == 0
+    assert f"export HYBRID_STUDIES={elsewhere / 'own'}" in made.output
+    file = elsewhere / "own" / "p" / "defs.yaml"
     file.write_text("mine")
     shown = init(*accept)
     assert shown.exit_code == 2
