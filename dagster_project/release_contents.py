@@ -27,6 +27,7 @@ from dagster_project.study_file import StudyFile
 from hybrid_assets.errors import ReleaseError
 from hybrid_assets.estimators.inference import inference_factor
 from hybrid_assets.gates import GateReport
+from hybrid_assets.privacy.ledger import PrivacyLoss
 from hybrid_assets.release.bundle import ENVIRONMENT, GATES, LINEAGE
 from hybrid_assets.release.card import AuditHead, EffectFidelity, Origin, ReleaseCard, SeedEffect
 from hybrid_assets.release.dictionary import DictionaryColumn, data_dictionary, released_schema
@@ -69,7 +70,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
     """
     candidate, generator, study = candidate_of(run.generator), run.generator, run.study
     gates, origin, approval = require_passed(run), require_present(run), require_approval(run)
-    _require_same_loss(run, gates)
+    require_same_loss(study.name, gates.facts.privacy_loss, privacy_loss(run))
     table, files = run.table(candidate), run.files(candidate)
     schema = TableSchema.model_validate_json(files[SCHEMA_FILE])
     columns = data_dictionary(table, schema, study.release.descriptions)
@@ -108,12 +109,17 @@ def release_contents(run: AssetRun) -> ReleaseContents:
     return ReleaseContents(table, draft, others)
 
 
-def _require_same_loss(run: AssetRun, gates: GateReport) -> None:
-    told, now = gates.facts.privacy_loss, privacy_loss(run)
-    if now is not None and (told is None or now.rho > told.rho):
+def require_same_loss(study: str, told: PrivacyLoss | None, now: PrivacyLoss | None) -> None:
+    """Refuse a card that would tell another loss than the ledger, be it more or less.
+
+    Raises
+    ------
+    ReleaseError
+    """
+    if now is not None and (told is None or now.rho != told.rho):
         raise ReleaseError(
-            f"study {run.study.name!r}: expected the privacy loss that the candidate tells; got a "
-            f"later one, {now.claim}: hybrid release makes the candidate again"
+            f"study {study!r}: expected the privacy loss that the candidate tells; got another, "
+            f"{now.claim}: hybrid release makes the candidate again"
         )
 
 

@@ -147,26 +147,41 @@ def _levels(
         seen: list[str | int] = sorted(int(v) for v in values.unique())
     else:
         seen = sorted(str(v) for v in values.unique())
-    if settings.levels is None:
-        if settings.kind is ColumnKind.ORDINAL and isinstance(seen[0], str):
-            raise SeedTableError(
-                study.name,
-                name,
-                expected="levels: in order, lowest first, for text (declared ordinal)",
-                got=f"{n_levels} levels in no known order",
-            )
-        return tuple(seen)
-    by_word = {str(level): level for level in seen}
-    declared = [by_word.get(str(level), level) for level in settings.levels]
-    n_strange = len(set(seen) - set(declared) - {MISSING_LEVEL})
+    if settings.levels is not None:
+        return _declared_levels({str(level) for level in seen}, name, settings, study)
+    if settings.kind is ColumnKind.ORDINAL and isinstance(seen[0], str):
+        raise SeedTableError(
+            study.name,
+            name,
+            expected="levels: in order, lowest first, for text (declared ordinal)",
+            got=f"{n_levels} levels in no known order",
+        )
+    return tuple(seen)
+
+
+def _declared_levels(
+    seen: set[str], name: str, settings: CovariateSettings, study: Study
+) -> tuple[str | int, ...]:
+    """Give the declared levels, of one type: what is seen is compared as words, and decides none.
+
+    The level for missing values alone may come undeclared, where the policy
+    asks for it; a private study declares that too (`require_declared`).
+    """
+    levels = list(settings.levels or ())
+    words = {str(level) for level in levels}
+    if (settings.missing or study.missing) == "category" and MISSING_LEVEL in seen - words:
+        levels.append(MISSING_LEVEL)
+    n_strange = len(seen - {str(level) for level in levels})
     if n_strange:
         raise SeedTableError(
             study.name,
             name,
-            expected=f"the {len(settings.levels)} declared levels",
+            expected=f"the {len(words)} declared levels",
             got=f"{n_strange} other levels",
         )
-    return (*declared, *(level for level in seen if level not in declared))
+    if all(isinstance(level, int) for level in levels):
+        return tuple(levels)
+    return tuple(str(level) for level in levels)
 
 
 def shown_decimals(values: pd.Series) -> int:

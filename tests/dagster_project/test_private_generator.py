@@ -12,14 +12,22 @@ import pytest
 from dagster_project.approvals import read_candidate, record_approval
 from dagster_project.factory import study_definitions
 from dagster_project.privacy_spending import read_ledger
+from dagster_project.release_contents import require_same_loss
 from dagster_project.release_permission import today
 from dagster_project.resources import StorageResource
 from dagster_project.study_check import check_study
 from dagster_project.study_file import StudyFile
 from dagster_project.verification import verified
 from hybrid_assets.approval import Approval
-from hybrid_assets.errors import GeneratorError
-from hybrid_assets.privacy.ledger import LEDGER, PrivacyLedger, Spent, epsilon_of
+from hybrid_assets.errors import GeneratorError, ReleaseError
+from hybrid_assets.privacy.ledger import (
+    LEDGER,
+    PrivacyLedger,
+    PrivacyLoss,
+    Spent,
+    epsilon_of,
+    loss_of,
+)
 from warehouse import CorruptDocument, DecisionStore, Provenance, Warehouse
 
 Make = Callable[..., StudyFile]
@@ -129,12 +137,28 @@ def test_a_study_runs_and_every_fit_is_added_up(
     assert law[0]["model_sha256"].value == law[1]["model_sha256"].value
     store = DecisionStore(tmp_path / "home", "small")
     assert read_ledger(store).n_looks == 1
+    wider = DECLARED["covariates"] | {"W6": {**NUMBER, "range": [-6, 6]}}
+    assert materialize(
+        private_study(covariates=wider), "seed_table", "splits", "dp/fitted_generator", *before[-3:]
+    ).success  # nobody is beyond -5 or 5: the same rows, but other columns
+    assert read_ledger(store).n_looks == 2
     other = private_study(generators={"dp": {"epsilon": 2, "n_bins": 8}})
     again = materialize(other, "dp/fitted_generator", "dp/hybrid_triplets")
     told = again.asset_materializations_for_node("small__dp__hybrid_triplets")[0].metadata
     assert told["epsilon"].value == pytest.approx(epsilon_of(read_ledger(store).rho, 1e-6))
     assert told["epsilon"].value > 3.0
-    assert "2 fits added up" in str(told["privacy_loss"].value)
+    assert "3 fits added up" in str(told["privacy_loss"].value)
+
+
+@pytest.mark.parametrize("told", [None, 0.1, 0.3])
+def test_a_card_tells_the_loss_that_the_ledger_adds_up(told: float | None) -> None:
+    def loss(rho: float) -> PrivacyLoss:
+        return loss_of(PrivacyLedger((Spent("dp: law", "AIM", rho),)))
+
+    require_same_loss("small", loss(0.2), loss(0.2))
+    require_same_loss("small", None, None)
+    with pytest.raises(ReleaseError, match="study 'small': expected the privacy loss that the can"):
+        require_same_loss("small", told and loss(told), loss(0.2))
 
 
 OVERRIDDEN = ("privacy_verdict", "effect_kept", "calibration_shift", "positivity")

@@ -444,6 +444,7 @@ PRIVATE = {
     st.floats(-1e6, 1e6),
     st.sampled_from(["north", "sea"]),
 )
+@settings(deadline=None)
 def test_one_persons_row_moves_no_declared_column_and_nobody_else(row, age, outcome, site) -> None:
     people = table()
     other = people.copy()
@@ -461,6 +462,56 @@ def test_one_persons_row_moves_no_declared_column_and_nobody_else(row, age, outc
     assert chosen[0].sum() == 18
     rest = np.arange(N_ROWS) != row
     pd.testing.assert_frame_equal(found.rows[rest], neighbour.rows[rest])
+
+
+def sited(levels: object, **settings: object) -> Study:
+    site = {"site": {"kind": "categorical", "levels": levels, **settings}}
+    return study(**PRIVATE | {"covariates": PRIVATE["covariates"] | site})
+
+
+@given(st.integers(0, N_ROWS - 1))
+@pytest.mark.parametrize(
+    ("levels", "seen", "rare", "expected"),
+    [
+        (["1", "2", "3"], [1, 2], 3, ("1", "2", "3")),
+        ([1, 2, 3], [1, 2], 3, (1, 2, 3)),
+        ([1, 2, 3], ["1", "2"], "3", (1, 2, 3)),
+        ([1, "2", 3], [1, 2], 3, ("1", "2", "3")),
+        (["a", "b", "missing"], ["a", "b"], None, ("a", "b", "missing")),
+        (["a", "b", "missing"], ["a", "b"], "missing", ("a", "b", "missing")),
+    ],
+)
+@settings(deadline=None, max_examples=3)
+def test_levels_of_a_private_study_are_those_declared_whoever_is_there(
+    levels, seen, rare, expected, row
+) -> None:
+    people, private = (
+        table(site=seen * (N_ROWS // 2)),
+        sited(levels, missing="category" if "missing" in levels else "refuse"),
+    )
+    other = people.assign(site=[rare if i == row else s for i, s in enumerate(people["site"])])
+    if rare is not None:
+        other["site"] = other["site"].astype(people["site"].dtype)
+    schema, neighbours = (validate_seed(rows, private).schema for rows in (people, other))
+    assert schema == neighbours
+    assert schema["site"].levels == expected
+    assert list(map(type, schema["site"].levels)) == list(map(type, expected))
+
+
+def test_the_word_missing_is_a_level_only_where_the_study_says_so() -> None:
+    people = table()
+    people.loc[3, "site"] = "missing"
+    for private in (study(**PRIVATE), sited(["north", "south", "west"])):
+        with pytest.raises(SeedTableError, match="declared levels; got 1 other levels"):
+            validate_seed(people, private)
+    open_study = study(covariates={"site": {"kind": "categorical", "levels": [1, 2]}})
+    coded = table(site=[1, 2] * (N_ROWS // 2))
+    assert validate_seed(coded, open_study).schema["site"].levels == (1, 2)
+    asked = study(
+        covariates={"site": {"kind": "categorical", "levels": [1, 2], "missing": "category"}}
+    )
+    coded["site"] = coded["site"].where(coded.index != 5)
+    assert validate_seed(coded, asked).schema["site"].levels == ("1", "2", "missing")
 
 
 def test_values_beyond_a_declared_range_count_as_its_end() -> None:
