@@ -227,5 +227,5 @@ def test_a_release_shows_what_it_was_made_from(
         f"/assets/clinic/cart/release_bundle{UPSTREAM}",
         *("release_bundle", "release_candidate", "hybrid_triplets", "seed_table"),
     )
-    materialized.photograph("release_lineage")
+    materialized.photograph("ui_release_lineage")
     materialized.open("/assets/clinic/cart/release_bundle", "Latest materialization", "card.json")
