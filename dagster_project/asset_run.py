@@ -208,8 +208,8 @@ class AssetRun:
             "dagster/column_schema": column_schema(table, comments or {}),
             "waited_seconds": round(version.waited_seconds, 3),
         }
-        metadata = {**shown(drawn), **(metadata or {}), **described}
-        return self._result(version.data_version, metadata, results)
+        own = {**shown(drawn), **(metadata or {})}  # shown first, and may withhold what follows
+        return self._result(version.data_version, own | (described | own), results)
 
     def record_model(
         self,

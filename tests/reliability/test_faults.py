@@ -188,7 +188,7 @@ class Hungry(CartGenerator):
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         taken = []
         while True:
-            taken.append(np.ones(2**20))
+            taken.append(np.ones(2**24))  # what is left suffices for other threads
 
 
 class GivesNaN(CartGenerator):
