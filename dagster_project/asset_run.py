@@ -34,6 +34,7 @@ from warehouse import (
 AssetResult = dg.MaterializeResult[Any]
 PICTURE = "pictures/picture.png"
 FILES_SUFFIX = " (files)"  # of an upstream asset read for its files
+SEED_VERSION = "seed version (source)"
 
 
 def shown(drawn: bytes | None) -> dict[str, dg.MarkdownMetadataValue]:
@@ -126,6 +127,14 @@ class AssetRun:
     def remember_source(self, what: str, rows: pd.DataFrame) -> None:
         """Remember the version of rows that came from no asset of the study, such as a donor's."""
         self.upstream[f"{what} (source)"] = data_version(storable_table(rows))
+
+    def remember_seed_version(self) -> dict[str, str]:
+        """Remember which version of the seed is read; give it as metadata, if there are several."""
+        version = self.study.source.version_read(self.folder)
+        if not version:
+            return {}
+        self.upstream[SEED_VERSION] = version
+        return {"seed_version": version}
 
     def files(self, asset: str) -> dict[str, bytes]:
         """Read the files of an upstream asset, but its picture, and remember their version."""

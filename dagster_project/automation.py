@@ -12,7 +12,6 @@ import dagster as dg
 from dagster_project.asset_factory import JobWord
 from dagster_project.private_branch import PRIVATE_ASSETS
 from dagster_project.schedule import MAX_RUNTIME
-from dagster_project.sources.file_source import FileSource
 from dagster_project.study_file import StudyFile
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def backfill_jobs(study: StudyFile, folder: Path) -> list["UnresolvedAssetJobDef
     Versions are partitions of the job, not of the assets: a table is its last version, and what
     should outlast it is released.
     """
-    versions = study.source.versions(folder) if isinstance(study.source, FileSource) else ()
+    versions = study.source.versions(folder)
     if not versions:
         return []
     config = dg.PartitionedConfig(

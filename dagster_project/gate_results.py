@@ -57,4 +57,5 @@ def gate_metadata(report: GateReport) -> dict[str, Any]:
         "gates_shut": len(report.shut),
         "gates_overridden": len(report.overrides),
         "privacy_policy": report.facts.privacy_policy,
+        **({"seed_version": report.facts.seed_version} if report.facts.seed_version else {}),
     }

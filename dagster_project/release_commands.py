@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from dagster_project.refusals import FAILED, console, refusals, say
 from dagster_project.release_permission import (
     remake,
     require_judged_rows,
+    require_last_version,
     require_same_budget,
     require_same_gates,
     require_same_settings,
@@ -52,8 +54,8 @@ def approve(
     Example: hybrid approve nhefs --generator cart --reviewer "Grace Hopper" --reason "read it all"
     """
     with refusals(), _failures():
-        stated, _ = find_study(study)
-        candidate = _candidate(stated, generator)
+        stated, folder = find_study(study)
+        candidate = _candidate(stated, folder, generator)
         _print_candidate(candidate)
         _print_decisions(StorageResource(), stated, candidate)
         approval = Approval(
@@ -83,7 +85,7 @@ def _failures() -> Iterator[None]:
         raise typer.Exit(FAILED) from None
 
 
-def _candidate(study: StudyFile, generator: str) -> Candidate:
+def _candidate(study: StudyFile, folder: Path, generator: str) -> Candidate:
     if generator not in study.generators:
         known = ", ".join(study.generators)
         raise StudyError(f"study {study.name!r}: unknown generator {generator!r}; known: {known}")
@@ -100,7 +102,9 @@ def _candidate(study: StudyFile, generator: str) -> Candidate:
             f"versions of {', '.join(candidate.moved)}. {remake(study.name, generator)}"
         )
     entries = storage.audit_trail(study.name).entries()
-    require_same_settings(study, trace(entries, latest_entry(entries, candidate.asset)))
+    found = trace(entries, latest_entry(entries, candidate.asset))
+    require_same_settings(study, found)
+    require_last_version(study, folder, found)
     require_judged_rows(study, storage.warehouse(study.name), generator)
     require_same_gates(study, candidate.report)
     version = candidate.signed.data_version
@@ -129,6 +133,7 @@ def _print_candidate(candidate: Candidate) -> None:
         f"effect           {facts.psi_exact:.6g} by construction; seed's TMLE "
         f"{facts.seed_estimate:.6g} (SE {facts.seed_standard_error:.3g})",
         f"privacy verdict  {facts.privacy_verdict} under policy {facts.privacy_policy}",
+        *((f"seed version     {facts.seed_version}",) if facts.seed_version else ()),
         f"table            {candidate.signed.data_version}",
         f"gates.json       {candidate.signed.gates_sha256}",
         f"words, settings  {candidate.signed.settings_sha256}",

@@ -8,7 +8,7 @@ from dagster_project.assets.generation import CALIBRATION, CALIBRATION_FILE
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
 from dagster_project.privacy_results import evaluation_before_release
 from dagster_project.privacy_spending import privacy_loss
-from dagster_project.release_permission import require_same_settings
+from dagster_project.release_permission import require_same_settings, seed_version
 from dagster_project.released_rows import rows_released_before
 from dagster_project.suites import broken_rules
 from dagster_project.truth_columns import exact_effect
@@ -84,6 +84,7 @@ def _facts(
     run: AssetRun, table: pd.DataFrame, privacy: PrivacyEvaluation, extreme_share: float | str
 ) -> ReleaseFacts:
     generator, study = run.generator, run.study
+    entries = run.audit_trail.entries()
     target = seed_tmle(run.table("seed_estimates"))
     return ReleaseFacts(
         generator_kind=study.generators[generator].kind,
@@ -104,4 +105,5 @@ def _facts(
         privacy_verdict=privacy.verdict.value,
         privacy_policy=privacy.policy.name,
         privacy_loss=privacy_loss(run),
+        seed_version=seed_version(trace(entries, latest_entry(entries, "splits"))),
     )

@@ -1,9 +1,10 @@
 """Whether a release candidate may leave: label, gates, present inputs, a reviewer's approval."""
 
 from datetime import date, datetime
+from pathlib import Path
 
 from dagster_project.approvals import read_approval, read_candidate
-from dagster_project.asset_run import AssetRun
+from dagster_project.asset_run import SEED_VERSION, AssetRun
 from dagster_project.code_version import science_version
 from dagster_project.gate_results import GATE_FILE
 from dagster_project.released_rows import rows_released_before
@@ -121,6 +122,29 @@ def require_same_settings(study: StudyFile, found: Trace) -> None:
         )
 
 
+def seed_version(found: Trace) -> str:
+    """Name the version of the seed that something was made from; empty if it has but one."""
+    read = (found.sources[entry.sequence] for entry in found.versions_of("seed_table"))
+    return ", ".join(sorted({each[SEED_VERSION] for each in read if SEED_VERSION in each}))
+
+
+def require_last_version(study: StudyFile, folder: Path, found: Trace) -> None:
+    """Refuse what was made from an earlier version of the seed, as a backfill may leave it.
+
+    Raises
+    ------
+    ReleaseError
+        With both versions.
+    """
+    versions, used = study.source.versions(folder), seed_version(found)
+    if versions and used != versions[-1]:
+        raise ReleaseError(
+            f"study {study.name!r}: expected tables made from the last version of the seed, "
+            f"{versions[-1]}; got {used or 'an unnamed one'}: run the study again "
+            f"(hybrid run {study.name}) and then hybrid release"
+        )
+
+
 def remake(study: str, generator: str) -> str:
     """Say how a candidate is made again."""
     return f"Make it again: hybrid release {study} --generator {generator}"
@@ -132,7 +156,8 @@ def require_present(run: AssetRun) -> Trace:
     Raises
     ------
     ReleaseError
-        If anything on the way has another version now than when the candidate was made.
+        If anything on the way has another version now than when the candidate was made, or the
+        seed is not the last of its versions.
     """
     entries = run.storage.audit_trail(run.study.name).entries()
     found = trace(entries, latest_entry(entries, candidate_of(run.generator)))
@@ -145,6 +170,7 @@ def require_present(run: AssetRun) -> Trace:
             f"{run.study.name}) and then hybrid release"
         )
     require_same_settings(run.study, found)
+    require_last_version(run.study, run.folder, found)
     return found
 
 

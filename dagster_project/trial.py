@@ -73,16 +73,23 @@ def launched_study(study: StudyFile, storage: StorageResource, asset: str) -> St
 def at_version(study: StudyFile, version: str, folder: Path) -> StudyFile:
     """Give the study as it reads one version of its seed, the last if none; its hash stays.
 
+    A holdout that has versions too is read at the same one.
+
     Raises
     ------
     SourceError
-        If there is no such version.
+        If there is no such version of either.
     """
     if not version:
         return study
     if not isinstance(study.source, FileSource):
         raise SourceError(f"study {study.name!r}: seed version {version!r}: expected a file source")
-    return study.model_copy(update={"source": study.source.at(version, folder)})
+    switched: dict[str, object] = {"source": study.source.at(version, folder)}
+    holdout = study.holdout.source
+    if isinstance(holdout, FileSource) and holdout.has_versions:
+        people = holdout.at(version, folder)
+        switched["holdout"] = study.holdout.model_copy(update={"source": people})
+    return study.model_copy(update=switched)
 
 
 def trial_of(study: StudyFile, n_rows: int | None, generators: list[str]) -> TrialStudy:

@@ -42,12 +42,14 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     )
     def seed_table(run: AssetRun) -> AssetResult:
         """The study's rows as they came, checked against the study file: the confidential seed."""
+        named = run.remember_seed_version()
         seed = read_seed(run.study, run.folder)
         return run.record_table(
             _stored_seed(seed),
             files={"schema.json": seed.schema.model_dump_json().encode()},
             comments=comments_of(seed.schema),
             metadata={
+                **named,
                 "columns": describe(seed.schema),
                 "rows_dropped": told_count(
                     seed.n_rows_dropped, len(seed.rows) + seed.n_rows_dropped

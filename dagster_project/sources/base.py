@@ -67,6 +67,14 @@ class Source(Strict, ABC):
                 digest.update(hashlib.file_digest(content, "sha256").digest())
         return digest.hexdigest()
 
+    def versions(self, folder: Path) -> tuple[str, ...]:
+        """List the versions that lie in files of their own, in order; none if there is but one."""
+        return ()
+
+    def version_read(self, folder: Path) -> str:
+        """Name the one of `versions` that is read; empty if there are none."""
+        return ""
+
     @property
     def known_effect(self) -> KnownEffect | None:
         """The true effect, where the rows are simulated."""

@@ -34,14 +34,23 @@ class FileSource(Source):
             raise ValueError(f"expected {VERSION} once, in the name of the file; got {path}")
         return path
 
+    @property
+    def has_versions(self) -> bool:
+        """Whether each version lies in a file of its own."""
+        return VERSION in self.path
+
     def versions(self, folder: Path) -> tuple[str, ...]:
         """List what stands for ``{version}`` in the names of the files that are there, in order."""
-        if VERSION not in self.path:
+        if not self.has_versions:
             return ()
         pattern = folder / Path(self.path).expanduser()
         before, after = pattern.name.split(VERSION)
         files = pattern.parent.glob(f"{escape(before)}*{escape(after)}")
         return tuple(sorted(f.name.removeprefix(before).removesuffix(after) for f in files))
+
+    def version_read(self, folder: Path) -> str:
+        """Name the version that was asked for, else the last."""
+        return self._version or (self.versions(folder) or ("",))[-1]
 
     def at(self, version: str, folder: Path) -> Self:
         """Give the source as it reads one version.
@@ -61,7 +70,7 @@ class FileSource(Source):
 
     def file(self, folder: Path) -> Path:
         """Give the file that is read; raises as `files` does."""
-        version = self._version or (self.versions(folder) or ("*",))[-1]
+        version = self.version_read(folder) or "*"
         return existing_file(folder, self.path.replace(VERSION, version), self.kind)
 
     def files(self, folder: Path) -> tuple[Path, ...]:

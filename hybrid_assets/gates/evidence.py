@@ -48,6 +48,8 @@ class ReleaseFacts:
         Verdict, and the policy's version with every threshold that was changed.
     privacy_loss : PrivacyLoss or None
         What a differentially private generator's rows may claim.
+    seed_version : str
+        Of a seed that lies in a file for each version; empty otherwise.
     """
 
     generator_kind: str
@@ -66,6 +68,7 @@ class ReleaseFacts:
     privacy_verdict: str
     privacy_policy: str
     privacy_loss: PrivacyLoss | None = None
+    seed_version: str = ""
 
     @property
     def drift(self) -> float:

@@ -11,14 +11,24 @@ from pathlib import Path
 
 import dagster as dg
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
+from typer.testing import CliRunner
 
 from dagster_project.approvals import read_candidate, record_approval
 from dagster_project.check_log import provenance
+from dagster_project.command_line import app
 from dagster_project.factory import study_definitions
 from dagster_project.release_permission import today
-from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
+from dagster_project.resources import (
+    HOME_VARIABLE,
+    ComputeDevice,
+    RefusingIOManager,
+    StorageResource,
+)
 from dagster_project.study_file import StudyFile
+from dagster_project.study_folders import STUDIES_VARIABLE
 from dagster_project.verification import verified
 from hybrid_assets.approval import Approval
 from tests.dagster_project.conftest import SMALL_STUDY
@@ -284,6 +294,33 @@ def test_other_words_on_the_card_void_an_approval(copied: Home) -> None:
     said = "Grace Hopper decided on other settings or words of the card; decide again"
     assert said in other.make(BUNDLE)
     assert copied.make(BUNDLE) == ""
+
+
+def test_what_an_earlier_seed_gave_is_told_and_does_not_leave(
+    tmp_path: Path, trial_rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = STUDY | {"source": {"kind": "csv", "path": str(tmp_path / "seed_{version}.csv")}}
+    trial_rows.to_csv(tmp_path / "seed_2026-01.csv", index=False)
+    (tmp_path / "studies" / "small").mkdir(parents=True)
+    component = {"type": "dagster_project.component.StudyComponent", "attributes": stated}
+    (tmp_path / "studies" / "small" / "defs.yaml").write_text(yaml.safe_dump(component))
+    home = Home(tmp_path / "home", StudyFile.model_validate(stated))
+    monkeypatch.setenv(HOME_VARIABLE, str(home.path))
+    monkeypatch.setenv(STUDIES_VARIABLE, str(tmp_path / "studies"))
+    sign = ["approve", "small", "--generator", "cart", "--reviewer", "G. H.", "--reason", "read"]
+    assert home.make(*MADE, CANDIDATE) == ""
+    signed = CliRunner().invoke(app, sign)
+    assert (signed.exit_code, "seed version     2026-01" in signed.output) == (0, True)
+    assert home.make(BUNDLE) == ""
+    card = (home.releases[0].folder / "card.html").read_text()
+    assert "<dt>version of the seed</dt><dd>2026-01</dd>" in card
+    assert all(check.passed for check in verified(home.releases[0].folder))
+    trial_rows.iloc[1:].to_csv(tmp_path / "seed_2026-02.csv", index=False)
+    refused = "expected tables made from the last version of the seed, 2026-02; got 2026-01"
+    assert refused in home.make(BUNDLE)
+    signed = CliRunner().invoke(app, sign)
+    assert (signed.exit_code, refused in " ".join(signed.output.split())) == (1, True)
+    assert len(home.releases) == 1
 
 
 def test_a_signed_release(copied: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
