@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
+from dagster_project.abandoned_runs import end_with_run
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.heartbeat import heartbeat
@@ -106,6 +107,7 @@ class AssetFactory:
             @introspected
             def materialize(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
                 storage, compute = context.resources.storage, context.resources.compute
+                end_with_run(context.instance, context.run)
                 with told_errors(context):
                     study = launched_study(self.study, storage, name)
                     study = at_version(study, storage.seed_version, self.folder)

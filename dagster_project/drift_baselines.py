@@ -1,4 +1,7 @@
-"""What a refresh is compared with: the last release, or else the seed's version before."""
+"""What a refresh is compared with: the last release, or else the version of the seed run before.
+
+After a backfill that may be a later version by name: versions follow the order of their runs.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,14 +50,14 @@ def kept_snapshots(earlier: Sequence[Snapshot], now: Snapshot) -> bytes:
 
 
 def study_baseline(run: AssetRun, earlier: Sequence[Snapshot]) -> Baseline:
-    """Give the study's last release, of whatever generator; else the seed's version before."""
+    """Give the study's last release, of whatever generator; else the version run before."""
     traces = [_last_release(run, generator) for generator in run.study.generators]
     last = max((t for t in traces if t is not None), key=lambda t: t.target.sequence, default=None)
     return _baseline(run, earlier, last)
 
 
 def generator_baselines(run: AssetRun, earlier: Sequence[Snapshot]) -> dict[str, Baseline]:
-    """Give each generator's own last release; else the seed's version before."""
+    """Give each generator's own last release; else the version run before."""
     return {g: _baseline(run, earlier, _last_release(run, g)) for g in run.study.generators}
 
 
@@ -70,7 +73,7 @@ def _last_release(run: AssetRun, generator: str) -> Trace | None:
 def _baseline(run: AssetRun, earlier: Sequence[Snapshot], release: Trace | None) -> Baseline:
     others = [one for one in earlier if one.made_from["splits"] != run.upstream["splits"]]
     before = others[-1].measures if others else ()
-    words = "the seed's version before" if others else ""
+    words = "the version of the seed that was run before" if others else ""
     if release is None:
         return Baseline(words, before)
     target = release.target

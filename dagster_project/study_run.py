@@ -1,5 +1,6 @@
 """Running a study through Dagster's multiprocess executor from the terminal."""
 
+import os
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -8,7 +9,7 @@ from functools import cache
 
 import dagster as dg
 
-from dagster_project.abandoned_runs import end_abandoned_runs
+from dagster_project.abandoned_runs import end_abandoned_runs, tell_process
 from dagster_project.asset_factory import JobWord
 from dagster_project.resources import StorageResource
 from dagster_project.system_refusals import LESS_MEMORY, STAYS
@@ -138,8 +139,11 @@ def _watch(
     cursor: str | None = None
     while True:
         last_look = finished.wait(1.0)
-        launched = dg.RunsFilter(tags={LAUNCH_TAG: launch})
-        runs = runs or instance.get_runs(filters=launched, limit=1)
+        if not runs:
+            launched = dg.RunsFilter(tags={LAUNCH_TAG: launch})
+            runs = instance.get_runs(filters=launched, limit=1)
+            for run in runs:
+                tell_process(instance, run, os.getpid())
         for run in runs:
             found = instance.get_records_for_run(run.run_id, cursor, SHOWN)
             cursor = found.cursor

@@ -2,14 +2,16 @@
 
 import errno
 import os
+from pathlib import Path
 
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import OperationalError
 
 from dagster_project.resources import HOME_VARIABLE, hybrid_home
 
 STAYS = "then run again; the last complete tables stay as they are"
 SPACE = f"free disk space under {HOME_VARIABLE}"
 PERMISSION = f"let this user write there, or name another folder in {HOME_VARIABLE}"
+READABLE = "let this user read it"
 ADVICE = {
     errno.ENOSPC: SPACE,
     errno.EDQUOT: SPACE,
@@ -34,13 +36,21 @@ def refused_by_system(error: BaseException) -> str | None:
         return f"memory ran out: {LESS_MEMORY}, {STAYS}"
     if isinstance(error, OSError) and error.errno in ADVICE:
         place = f": {error.filename}" if error.filename else ""
-        return f"{os.strerror(error.errno)}{place}; {ADVICE[error.errno]}, {STAYS}"
-    if isinstance(error, DatabaseError):
+        return f"{os.strerror(error.errno)}{place}; {_advice(error)}, {STAYS}"
+    if isinstance(error, OperationalError):
         return (
-            f"the record of runs in {hybrid_home() / 'dagster'} cannot be used ({error.orig}); "
+            f"the record of runs in {hybrid_home() / 'dagster'} cannot be used; "
             f"{SPACE}, or {PERMISSION}, {STAYS}"
         )
     return None
+
+
+def _advice(error: OSError) -> str:
+    is_denied = error.errno in (errno.EACCES, errno.EPERM)
+    if is_denied and error.filename:
+        is_ours = Path(str(error.filename)).resolve().is_relative_to(hybrid_home())
+        return PERMISSION if is_ours else READABLE  # all that is written lies in the home
+    return ADVICE[error.errno or 0]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

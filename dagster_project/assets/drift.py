@@ -35,7 +35,7 @@ def drift_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         "refresh_drift",
         "steady",
         "Covariates, overlap, effect and distances are those of the last release (of the seed's "
-        "version before where there is none), give or take chance (Holm, 1 %).",
+        "version run before where there is none), give or take chance (Holm, 1 %).",
         blocking=False,
     )
 
@@ -50,7 +50,7 @@ def drift_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         checks=[steady],
     )
     def refresh_drift(run: AssetRun) -> AssetResult:
-        """What has moved since the last release, or since the seed's version before."""
+        """What has moved since the last release, or since the version of the seed run before."""
         earlier, measures = earlier_snapshots(run), _monitored(run)
         by_generator = generator_baselines(run, earlier)
         rows = drift_rows(measures, study_baseline(run, earlier), by_generator)

@@ -234,7 +234,7 @@ def test_a_backfill_runs_the_versions_it_is_asked_for_oldest_first(live: Live) -
     assert versions["data_version"].nunique() == 2
     assert versions["study_hash"].nunique() == 1
     drift = Warehouse(live.folder / "home", "live").read_table("refresh_drift")
-    assert set(drift["compared_with"]) == {"the seed's version before"}
+    assert set(drift["compared_with"]) == {"the version of the seed that was run before"}
 
 
 def test_a_run_beyond_its_time_is_ended_and_people_are_told_why(live: Live) -> None:

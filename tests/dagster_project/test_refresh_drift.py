@@ -40,7 +40,7 @@ def test_versions_of_the_seed_are_compared(
     _, check = refresh(2.0)
     assert not check.passed
     assert check.severity is dg.AssetCheckSeverity.WARN
-    assert check.metadata["compared_with"].value == ["the seed's version before"]
+    assert check.metadata["compared_with"].value == ["the version of the seed that was run before"]
     assert "covariate mean W4" in check.metadata["moved"].value
     rows = warehouse.read_table("refresh_drift").set_index(["metric", "of"])
     assert abs(rows.loc[("covariate mean", "W4"), "difference"] - 2.0) < 0.01
