@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Mapping
 
+import pandas as pd
+
 from dagster_project.asset_run import AssetRun
 from hybrid_assets.generators import CovariateGenerator
 from hybrid_assets.generators.fit_support import FitProgress, FitSupport
@@ -43,12 +45,17 @@ def fitted(run: AssetRun, generator: CovariateGenerator, schema: TableSchema) ->
 
     A language model can be interrupted.
     """
-    train = schema.rounded(run.part("train", run.schema())[schema.names])
+    train = training_rows(run, schema)
     if isinstance(generator, LlmGenerator | GanGenerator):
         generator.support = FitSupport(
             run.compute.chosen, run.compute.precision, ProgressEvents(run), run.unfinished_parts()
         )
     return generator.fit(train, schema, run.rng)
+
+
+def training_rows(run: AssetRun, schema: TableSchema) -> pd.DataFrame:
+    """Read the training rows at the digits that may be shown."""
+    return schema.rounded(run.part("train", run.schema())[schema.names])
 
 
 def fit_metadata(run: AssetRun, generator: CovariateGenerator) -> Mapping[str, object]:

@@ -53,11 +53,14 @@ class ReleaseContents:
         Numbered 0, before any audit log.
     others : dict of str to bytes
         Files that are not written from the card.
+    n_entries : int
+        Of the audit log when the release was begun: what was checked holds while there are no more.
     """
 
     table: pd.DataFrame
     draft: ReleaseCard
     others: dict[str, bytes]
+    n_entries: int
 
 
 def release_contents(run: AssetRun) -> ReleaseContents:
@@ -68,6 +71,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
     ReleaseError
         If it may not leave: see `release_permission`.
     """
+    n_entries = len(run.audit_trail.entries())
     candidate, generator, study = candidate_of(run.generator), run.generator, run.study
     gates, origin, approval = require_passed(run), require_present(run), require_approval(run)
     require_same_loss(study.name, gates.facts.privacy_loss, privacy_loss(run))
@@ -106,7 +110,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
         ENVIRONMENT: environment_lock(),
         LINEAGE: "\n".join([*lines, ""]).encode(),
     }
-    return ReleaseContents(table, draft, others)
+    return ReleaseContents(table, draft, others, n_entries)
 
 
 def require_same_loss(study: str, told: PrivacyLoss | None, now: PrivacyLoss | None) -> None:

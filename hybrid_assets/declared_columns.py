@@ -22,7 +22,7 @@ def require_declared(study: Study) -> None:
     Raises
     ------
     ValueError
-        For the first thing that is not stated.
+        For the first thing that is not stated, or a range whose ends cannot be drawn.
     """
     if study.recipe == "published":
         raise ValueError(f"study {study.name!r}: generator dp: expected recipe targeted")
@@ -42,6 +42,15 @@ def require_declared(study: Study) -> None:
             raise ValueError(
                 f"study {study.name!r}, column {name!r}: expected {expected}, stated for generator "
                 "dp; got none (what is read from people's rows tells of them)"
+            )
+
+    numbers = {name: (each.range, each.decimals) for name, each in study.covariates.items()}
+    numbers[study.outcome] = study.outcome_range, study.outcome_decimals
+    for name, (ends, decimals) in numbers.items():
+        if ends and decimals is not None and any(round(end, decimals) != end for end in ends):
+            raise ValueError(
+                f"study {study.name!r}, column {name!r}: expected a range that begins and ends at "
+                f"{decimals} decimals, for generator dp; got {list(ends)}"
             )
 
 

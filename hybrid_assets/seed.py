@@ -62,6 +62,7 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
     covariates = _covariate_settings(table, study)
     analysed = [*covariates, study.treatment, study.outcome]
     _require_single_values(table, [*analysed, *study.identifiers], study)
+    _require_people(table, study)
     _require_finite(table, analysed, study)
     _require_complete_ends(table, study)
     kept = apply_policies(table, covariates, study)
@@ -128,6 +129,19 @@ def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
         if n_missing:
             raise SeedTableError(
                 study.name, name, expected="no missing value", got=f"{told_few(n_missing)} missing"
+            )
+
+
+def _require_people(table: pd.DataFrame, study: Study) -> None:
+    """Refuse repeated identifiers where a promise is made of rows and read as one of people."""
+    for name in study.identifiers if study.promises_privacy else ():
+        n_repeated = int(table[name].duplicated().sum())
+        if n_repeated:
+            raise SeedTableError(
+                study.name,
+                name,
+                expected="one row for each person, which is what generator dp protects",
+                got=f"{told_few(n_repeated)} rows with the identifier of an earlier one",
             )
 
 

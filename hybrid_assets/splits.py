@@ -84,6 +84,7 @@ def draw_holdout(
     holdout = np.zeros(len(rows), dtype=bool)
     if not within_arms:
         holdout[rng.choice(len(rows), size=max(round(share * len(rows)), 1), replace=False)] = True
+        _require_both_arms(rows[schema.treatment].to_numpy(), holdout, schema)
         return holdout
     is_binary = schema[schema.outcome].kind is ColumnKind.BINARY
     strata = rows[schema.outcome].to_numpy() if is_binary else np.zeros(len(rows))
@@ -104,6 +105,20 @@ def draw_holdout(
         for stratum, size in ((rare, n_rare), (others, n_holdout - n_rare)):
             holdout[rng.choice(stratum, size=size, replace=False)] = True
     return holdout
+
+
+def _require_both_arms(treatment: np.ndarray, holdout: np.ndarray, schema: TableSchema) -> None:
+    for arm in (0, 1):
+        n_train = int((treatment[~holdout] == arm).sum())
+        n_holdout = int((treatment[holdout] == arm).sum())
+        if n_train < MIN_ARM_ROWS or n_holdout < 1:
+            raise SeedTableError(
+                schema.study,
+                schema.treatment,
+                expected=f"a holdout row and {MIN_ARM_ROWS} training rows in each arm",
+                got=f"{told_few(n_holdout)} and {told_few(n_train)} where {schema.treatment} = "
+                f"{arm} (drawn whatever the arm, for generator dp)",
+            )
 
 
 def complete(train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema) -> Splits:

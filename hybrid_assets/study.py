@@ -324,7 +324,12 @@ class Study(Strict):
     @property
     def promises_privacy(self) -> bool:
         """Whether a generator is differentially private: nothing may be inferred from people."""
-        return any(isinstance(each, DpSettings) for each in self.generators.values())
+        return bool(self.private_generators)
+
+    @property
+    def private_generators(self) -> dict[str, DpSettings]:
+        """The differentially private generators, by name."""
+        return {n: each for n, each in self.generators.items() if isinstance(each, DpSettings)}
 
     @property
     def outcome_settings(self) -> CovariateSettings:

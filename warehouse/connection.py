@@ -26,7 +26,8 @@ _REFUSALS = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalExce
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.25
 _IF_DAMAGED = (
     "if it is damaged, restore it from a backup, or move it away with its .wal and run the study "
-    "again: the same file, seed and code give the same tables, and releases stay as they are"
+    "again: the same file, seed and code give the same tables, and releases stay as they are; "
+    "leave decisions/ where it is: a generator dp is fitted anew, and what it spent before counts"
 )
 
 

@@ -99,6 +99,17 @@ class DecisionStore:
             entries = read_log(connection)
         return tuple(self.of(entry) for entry in entries if entry.asset == asset)
 
+    def unlogged(self, asset: str) -> tuple[Path, ...]:
+        """Return files of decisions that no entry of the log names, by name.
+
+        They were logged in a database that was lost or put back to an earlier
+        state, or their writer was killed just before it logged them.
+        """
+        with self._database.reading(self._wait()) as connection:
+            logged = {entry.data_version for entry in read_log(connection)}
+            files = sorted((self._folder / table_name(asset)).glob("[!.]*.json"))
+        return tuple(file for file in files if file.stem not in logged)
+
     def of(self, entry: LogEntry) -> Decision:
         """Give the decision that an entry of the log stands for."""
         return Decision(entry, self._file(entry.asset, entry.data_version))

@@ -65,7 +65,9 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         schema = run.schema()
         if private:
             files, told = paid_law(run, schema)
-            return run.record_model(files, metadata={**told, **lineage(run, schema)})
+            recorded = run.record_model(files, metadata={**told, **lineage(run, schema)})
+            run.unfinished_parts().remove()
+            return recorded
         model = _fit(run, schema.covariates)
         recorded = run.record_model(
             model.to_files(),

@@ -38,6 +38,11 @@ def release_bundle_assets(make: AssetFactory, generator: str) -> list[dg.AssetsD
 
 
 def _files(contents: ReleaseContents, slot: ReleaseSlot, key: bytes | None) -> dict[str, bytes]:
+    if slot.n_entries != contents.n_entries:
+        raise ReleaseError(
+            f"study {contents.draft.study!r}: expected nothing new in the audit log since the "
+            "release was checked; got an entry of another run: release again"
+        )
     head = AuditHead(n_entries=slot.n_entries, entry_hash=slot.entry_hash, snapshot=slot.snapshot)
     numbered = {"number": slot.number, "audit_head": head}
     card = contents.draft.model_copy(update=numbered)

@@ -79,6 +79,10 @@ class Gates(BaseModel):
         Most rows for each training person, over all releases made from the same
         people: what attackers learn grows with the rows. Attacks were measured
         up to 50 (50 000 rows of 1 000 people).
+    max_epsilon : float, optional
+        Most ε that all fits of the study's `dp` generators may add up to, at
+        the δ of the last. By default one fit of each: a further one is refused
+        before it looks, whoever or whatever asked for it.
     overrides : tuple of Override
         One for each gate and generator at most.
     """
@@ -90,6 +94,7 @@ class Gates(BaseModel):
     max_extreme_share: float = Field(default=0.01, ge=0.0, le=1.0)
     max_excess_copies: float = Field(default=0.01, ge=0.0, le=1.0)
     row_budget: float = Field(default=50.0, gt=0.0)
+    max_epsilon: float | None = Field(default=None, gt=0.0, le=1000.0)
     overrides: tuple[Override, ...] = ()
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ from hybrid_assets.schema import TableSchema
 
 MAX_CELLS = 20_000
 MAX_COLUMNS = 60  # axes of an array
+MAX_LEAKED_ROWS = 0.1  # δ · rows
 MECHANISM = "AIM"
 LAW = "law of covariates, treatment and outcome"
 MADE_FROM_ROWS = "propensity, outcome model and effect, fitted to the private rows"
@@ -38,7 +39,8 @@ class DpSettings(GeneratorSettings):
     ----------
     epsilon, delta : float
         The loss of one fit, replace-one neighbours. Every fit spends it anew:
-        the study's ledger adds them up. At most one in the number of rows for δ.
+        the study's ledger adds them up. δ is at most .1 / rows: a mechanism that
+        hands out each row with probability δ keeps within any ε.
     n_bins : int
         Bins of each number's declared range.
     """
@@ -84,16 +86,9 @@ class DpGenerator:
         Raises
         ------
         GeneratorError
-            If the table is empty, incomplete or too wide, the extra is missing,
-            or δ is beyond one in the number of rows.
+            As `require_possible`, or if the extra is missing.
         """
-        require_complete(table, schema)
-        if len(schema.columns) > MAX_COLUMNS or self.settings.delta * len(table) > 1.0:
-            raise GeneratorError(
-                f"study {schema.study!r}: generator dp: expected at most {MAX_COLUMNS} columns and "
-                f"delta at most one in the number of rows; got {len(schema.columns)} columns, "
-                f"{len(table)} rows and delta {self.settings.delta:g}"
-            )
+        self.require_possible(table, schema)
         n_bins = self.settings.n_bins
         sizes = tuple(n_bins_of(column, n_bins) for column in schema.columns)
         people = PeopleCounts(encoded(schema.canonical(table), schema, n_bins), sizes)
@@ -105,6 +100,26 @@ class DpGenerator:
             for counts in found.measured
         ]
         return self
+
+    def require_possible(self, table: pd.DataFrame, schema: TableSchema) -> None:
+        """Refuse what `fit` would, before anything is spent.
+
+        Raises
+        ------
+        GeneratorError
+            If the table is empty, incomplete or too wide, a range is not stated
+            or too fine, or δ is beyond a tenth of one in the number of rows.
+        """
+        require_complete(table, schema)
+        n_columns, delta = len(schema.columns), self.settings.delta
+        if n_columns > MAX_COLUMNS or delta * len(table) > MAX_LEAKED_ROWS:
+            raise GeneratorError(
+                f"study {schema.study!r}: generator dp: expected at most {MAX_COLUMNS} columns and "
+                f"delta at most {MAX_LEAKED_ROWS:g} / rows; got {n_columns} columns, {len(table)} "
+                f"rows and delta {delta:g}"
+            )
+        for column in schema.columns:
+            n_bins_of(column, self.settings.n_bins)
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
         """Draw `n_rows` rows; a number is uniform within its bin."""

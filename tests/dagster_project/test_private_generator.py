@@ -11,7 +11,7 @@ import pytest
 
 from dagster_project.approvals import read_candidate, record_approval
 from dagster_project.factory import study_definitions
-from dagster_project.privacy_spending import read_ledger
+from dagster_project.privacy_spending import fit_document, read_ledger, require_allowed
 from dagster_project.release_contents import require_same_loss
 from dagster_project.release_permission import today
 from dagster_project.resources import StorageResource
@@ -20,6 +20,7 @@ from dagster_project.study_file import StudyFile
 from dagster_project.verification import verified
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import GeneratorError, ReleaseError
+from hybrid_assets.generators import DpSettings
 from hybrid_assets.privacy.ledger import (
     LEDGER,
     PrivacyLedger,
@@ -28,7 +29,7 @@ from hybrid_assets.privacy.ledger import (
     epsilon_of,
     loss_of,
 )
-from warehouse import CorruptDocument, DecisionStore, Provenance, Warehouse
+from warehouse import CorruptDocument, DecisionStore, Provenance, Warehouse, WarehouseBusy
 
 Make = Callable[..., StudyFile]
 HAS_OPENDP = importlib.util.find_spec("opendp") is not None
@@ -44,6 +45,8 @@ DECLARED: dict[str, Any] = {
     "outcome_range": [0, 1],
     "outcome_decimals": 0,
 }
+MORE = {"max_epsilon": 20}
+DRAWN = ("dp/synthetic_covariates", "dp/hybrid_triplets", "dp/full_synthetic")
 
 
 @pytest.fixture
@@ -103,6 +106,78 @@ def test_fits_of_all_generators_add_up_and_a_lost_one_ends_the_promise(tmp_path:
         read_ledger(store)
 
 
+def test_a_lost_log_makes_no_loss_smaller(tmp_path: Path) -> None:
+    store = DecisionStore(tmp_path, "small")
+    fits = [PrivacyLedger((Spent("dp: law", "AIM", 0.2),), delta) for delta in (1e-5, 1e-5, 1e-6)]
+    before = [store.record("privacy_ledger", fit_document(fit), provenance()) for fit in fits[:2]]
+    assert before[0].file != before[1].file
+    for file in (tmp_path / "warehouse").glob("small.duckdb*"):
+        file.unlink()
+    assert read_ledger(store).rho == pytest.approx(0.4)
+    store.record("privacy_ledger", fit_document(fits[2]), provenance())
+    ledger = read_ledger(store)
+    assert (ledger.rho, ledger.n_looks, ledger.delta) == (pytest.approx(0.6), 3, 1e-6)
+    before[0].file.write_bytes(before[1].file.read_bytes())
+    with pytest.raises(CorruptDocument, match="is not the fit that it is named by"):
+        read_ledger(store)
+
+
+def test_a_study_allows_one_fit_of_each_generator_or_what_it_states(private_study: Make) -> None:
+    def fits(n_fits: int) -> PrivacyLedger:
+        (law, made) = DpSettings(epsilon=3).spent
+        return PrivacyLedger((law, made) * n_fits)
+
+    two = private_study(generators={name: {"kind": "dp"} for name in ("dp", "other")})
+    require_allowed(private_study(), fits(1))
+    require_allowed(two, fits(2))
+    for study, n_fits in ((private_study(), 2), (two, 3)):
+        with pytest.raises(GeneratorError, match="expected fits within one fit of each dp gen"):
+            require_allowed(study, fits(n_fits))
+    stated = private_study(gates={"max_epsilon": 4.5})
+    require_allowed(stated, fits(2))
+    with pytest.raises(
+        GeneratorError,
+        match=r"within ε = 4.5 \(gates: max_epsilon\); got one that makes .* nothing was spent",
+    ):
+        require_allowed(stated, fits(3))
+    require_allowed(private_study(gates={"max_epsilon": 3}), fits(1))
+
+
+@needs_opendp
+def test_what_is_refused_costs_nothing_and_a_lock_costs_one_fit(
+    private_study: Make,
+    materialize: Callable[..., dg.ExecuteInProcessResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, record = DecisionStore(tmp_path / "home", "small"), Warehouse.record_model
+    asked = []
+
+    def busy_once(self: Warehouse, asset: str, *args: Any, **more: Any) -> Any:
+        asked.append(asset)
+        if asked.count("dp/fitted_generator") == 1 and asset == "dp/fitted_generator":
+            raise WarehouseBusy("held by another process")
+        return record(self, asset, *args, **more)
+
+    loose = private_study(generators={"dp": {"delta": 1e-3}})
+    assert not materialize(loose, "seed_table", "splits", "dp/fitted_generator").success
+    assert read_ledger(store).n_looks == 0
+    monkeypatch.setattr(Warehouse, "record_model", busy_once)
+    monkeypatch.setattr("dagster_project.retries.WAITS", (0,))
+    fitted = materialize(private_study(), "splits", "dp/fitted_generator")
+    assert fitted.success
+    assert asked.count("dp/fitted_generator") == 2
+    assert read_ledger(store).n_looks == 1
+    other = private_study(generators={"dp": {"epsilon": 2}})
+    assert not materialize(other, "dp/fitted_generator").success
+    assert read_ledger(store).n_looks == 1
+
+
+def tables_of(tmp_path: Path) -> dict[str, str]:
+    warehouse = Warehouse(tmp_path / "home", "small")
+    return {asset: warehouse.table_version(asset).data_version for asset in DRAWN}
+
+
 @needs_opendp
 def test_a_study_runs_and_every_fit_is_added_up(
     private_study: Make, materialize: Callable[..., dg.ExecuteInProcessResult], tmp_path: Path
@@ -137,12 +212,21 @@ def test_a_study_runs_and_every_fit_is_added_up(
     assert law[0]["model_sha256"].value == law[1]["model_sha256"].value
     store = DecisionStore(tmp_path / "home", "small")
     assert read_ledger(store).n_looks == 1
+    drawn = tables_of(tmp_path)
+    source = study.source.model_copy(update={"random_seed": 6})
+    others = study.model_copy(update={"source": source})  # quite other people, the law is kept
+    assert materialize(others, *(each for each in before if each != "dp/fitted_generator")).success
+    assert tables_of(tmp_path) == drawn
     wider = DECLARED["covariates"] | {"W6": {**NUMBER, "range": [-6, 6]}}
     assert materialize(
-        private_study(covariates=wider), "seed_table", "splits", "dp/fitted_generator", *before[-3:]
+        private_study(covariates=wider, gates=MORE),
+        "seed_table",
+        "splits",
+        "dp/fitted_generator",
+        *before[-3:],
     ).success  # nobody is beyond -5 or 5: the same rows, but other columns
     assert read_ledger(store).n_looks == 2
-    other = private_study(generators={"dp": {"epsilon": 2, "n_bins": 8}})
+    other = private_study(generators={"dp": {"epsilon": 2, "n_bins": 8}}, gates=MORE)
     again = materialize(other, "dp/fitted_generator", "dp/hybrid_triplets")
     told = again.asset_materializations_for_node("small__dp__hybrid_triplets")[0].metadata
     assert told["epsilon"].value == pytest.approx(epsilon_of(read_ledger(store).rho, 1e-6))
@@ -169,7 +253,9 @@ def test_a_release_tells_its_loss_and_is_void_after_another_fit(
     private_study: Make, materialize: Callable[..., dg.ExecuteInProcessResult], tmp_path: Path
 ) -> None:
     person = {"generator": "dp", "person": "Ada Lovelace", "reason": "a test of releases"}
-    study = private_study(gates={"overrides": [person | {"gate": gate} for gate in OVERRIDDEN]})
+    study = private_study(
+        gates=MORE | {"overrides": [person | {"gate": gate} for gate in OVERRIDDEN]}
+    )
     storage = StorageResource(home=str(tmp_path / "home"))
     models = ("propensity_model", "outcome_model")
     assert materialize(

@@ -17,9 +17,11 @@ import yaml
 from typer.testing import CliRunner
 
 from dagster_project.approvals import read_candidate, record_approval
+from dagster_project.assets.release_bundle import _files
 from dagster_project.check_log import provenance
 from dagster_project.command_line import app
 from dagster_project.factory import study_definitions
+from dagster_project.release_contents import ReleaseContents
 from dagster_project.release_permission import today
 from dagster_project.resources import (
     HOME_VARIABLE,
@@ -31,8 +33,10 @@ from dagster_project.study_file import StudyFile
 from dagster_project.study_folders import STUDIES_VARIABLE
 from dagster_project.verification import verified
 from hybrid_assets.approval import Approval
+from hybrid_assets.errors import ReleaseError
+from hybrid_assets.release.card import ReleaseCard
 from tests.dagster_project.conftest import SMALL_STUDY
-from warehouse import Release, Warehouse, check_audit
+from warehouse import Release, ReleaseSlot, Warehouse, check_audit
 
 ROOT = Path(__file__).parents[2]
 OVERRIDE = {"generator": "cart", "person": "Ada Lovelace", "reason": "a test of releases"}
@@ -355,3 +359,10 @@ def test_the_truth_leaves_only_when_asked_for_and_is_recomputed(copied: Home) ->
     assert header.endswith("A,Y,outcome_control_mean,outcome_treated_mean")
     assert "must not use them as covariates" in (folder / "card.html").read_text()
     assert [check.name for check in verified(folder) if not check.passed] == []
+
+
+def test_what_is_logged_after_the_check_stops_a_release() -> None:
+    draft = ReleaseCard.model_construct(study="small")
+    contents = ReleaseContents(pd.DataFrame(), draft, {}, n_entries=5)
+    with pytest.raises(ReleaseError, match="study 'small': expected nothing new in the audit log"):
+        _files(contents, ReleaseSlot(number=1, n_entries=6, entry_hash=""), None)

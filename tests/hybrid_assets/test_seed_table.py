@@ -514,6 +514,30 @@ def test_the_word_missing_is_a_level_only_where_the_study_says_so() -> None:
     assert validate_seed(coded, asked).schema["site"].levels == ("1", "2", "missing")
 
 
+def test_a_private_study_has_one_row_for_each_person() -> None:
+    people = table(patient=np.arange(N_ROWS) // 2)
+    assert len(validate_seed(people, study(identifiers=["patient"])).rows) == N_ROWS
+    with pytest.raises(SeedTableError, match="column 'patient': expected one row for each person"):
+        validate_seed(people, study(**PRIVATE, identifiers=["patient"]))
+    people["patient"] = range(N_ROWS)
+    assert len(validate_seed(people, study(**PRIVATE, identifiers=["patient"])).rows) == N_ROWS
+
+
+@pytest.mark.parametrize(("n_treated", "share"), [(10, 0.3), (N_ROWS - 10, 0.3), (30, 0.01)])
+def test_a_holdout_drawn_whatever_the_arm_leaves_both_enough(n_treated: int, share: float) -> None:
+    found = validate_seed(table(A=(np.arange(N_ROWS) < n_treated).astype(int)), study(**PRIVATE))
+    with pytest.raises(
+        SeedTableError, match="column 'A': expected a holdout row and 10 training rows in each arm"
+    ):
+        draw_holdout(
+            found.rows,
+            found.schema,
+            share=share,
+            rng=np.random.default_rng(4),
+            within_arms=False,
+        )
+
+
 def test_values_beyond_a_declared_range_count_as_its_end() -> None:
     rows = table(Y=np.linspace(-4, 4, N_ROWS))
     found = validate_seed(rows, study(**PRIVATE))

@@ -198,6 +198,11 @@ def declared(**columns: object) -> dict[str, object]:
         ),
         ({"missing": "drop_rows"}, "column 'age': expected missing: refuse or category"),
         ({"missing": "category"}, "column 'site': expected the level 'missing' among its levels"),
+        (
+            declared(weight={"kind": "continuous", "range": [0.25, 5], "decimals": 1}),
+            r"column 'weight': expected a range that begins and ends at 1 decimals.*\[0.25, 5.0\]",
+        ),
+        ({"outcome_range": [0, 0.005]}, "column 'Y': expected a range that begins and ends at 2"),
         ({"outcome_range": None}, "column 'Y': expected outcome_range and outcome_decimals"),
         ({"outcome_decimals": None}, "column 'Y': expected outcome_range and outcome_decimals"),
         ({"recipe": "published"}, "generator dp: expected recipe targeted"),

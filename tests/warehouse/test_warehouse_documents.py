@@ -33,6 +33,19 @@ def test_every_decision_is_kept(home: Path, origin: Provenance) -> None:
     assert not history[2].is_intact
 
 
+def test_decisions_that_no_log_names_are_found(home: Path, origin: Provenance) -> None:
+    store = DecisionStore(home, "nhefs")
+    assert store.unlogged("privacy_ledger") == ()
+    kept = [store.record("privacy_ledger", content, origin).file for content in (b"1", b"2")]
+    store.record("cart/approval", b"3", origin)
+    assert store.unlogged("privacy_ledger") == ()
+    for file in (home / "warehouse").glob("nhefs.duckdb*"):
+        file.unlink()
+    assert store.unlogged("privacy_ledger") == tuple(sorted(kept))
+    store.record("privacy_ledger", b"2", origin)
+    assert store.unlogged("privacy_ledger") == (kept[0],)
+
+
 def made_from(warehouse: Warehouse, origin: Provenance, *assets: str) -> Provenance:
     found = {asset: warehouse.table_version(asset).data_version for asset in assets}
     return replace(origin, upstream=found)

@@ -10,6 +10,8 @@ import pandas as pd
 from hybrid_assets.errors import GeneratorError
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
 
+MAX_VALUES = 2**53  # a float tells no more apart; times 64 bins they fit into an int64
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -58,7 +60,7 @@ def grid_of(column: ColumnSchema, n_bins: int) -> Grid:
     Raises
     ------
     GeneratorError
-        If the range or the digits are not stated.
+        If the range or the digits are not stated, or too fine for a float.
     """
     decimals = 0 if column.kind is ColumnKind.INTEGER else column.decimals
     if column.minimum is None or column.maximum is None or decimals is None:
@@ -67,6 +69,11 @@ def grid_of(column: ColumnSchema, n_bins: int) -> Grid:
         )
     step = 10.0**-decimals
     n_values = round((column.maximum - column.minimum) / step) + 1
+    if n_values > MAX_VALUES:
+        raise GeneratorError(
+            f"column {column.name!r}: expected at most 2^53 values in the declared range; got "
+            f"{n_values:.2g} (a shorter range, or fewer decimals)"
+        )
     return Grid(column.minimum, step, n_values, min(n_bins, n_values))
 
 

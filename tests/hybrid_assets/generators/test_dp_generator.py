@@ -109,9 +109,10 @@ def test_refuses_what_it_cannot_promise(mixed_table, fitted):
     table, schema = mixed_table
     with pytest.raises(
         GeneratorError,
-        match="delta at most one in the number of rows; got 5 columns, 1000 rows and delta",
+        match=r"delta at most 0\.1 / rows; got 5 columns, 1000 rows and delta 0\.00011",
     ):
-        fitted(table, schema, DpSettings.model_construct(delta=0.01, epsilon=3.0, n_bins=10))
+        fitted(table, schema, DpSettings(delta=1.1e-4))
+    DpGenerator(DpSettings(delta=1e-4)).require_possible(table, schema)
     table.loc[0, "income"] = np.nan
     with pytest.raises(GeneratorError, match=r"\['income'\] hold missing values"):
         fitted(table, schema)

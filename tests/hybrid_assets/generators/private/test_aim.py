@@ -1,4 +1,5 @@
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from hybrid_assets.generators.private.aim import (
     PeopleCounts,
+    _chosen,
     aim,
     weighted_workload,
 )
@@ -51,13 +53,35 @@ def test_replacing_a_row_moves_counts_and_scores_by_what_is_accounted(neighbours
     model = GraphicalModel(
         SIZES, {(0, 2): rng.normal(size=(2, 4)), (1, 3): rng.normal(size=(3, 2))}
     )
-    for columns, weight in weights.items():
+    for columns in weights:
         a, b = people.of(columns), other.of(columns)
         assert np.linalg.norm((a - b).ravel()) <= COUNTS_CHANGE + 1e-12
         assert np.abs(a - b).sum() <= ABSOLUTE_CHANGE
-        law = 60 * model.probabilities(columns)
-        scores = [weight * np.abs(counts - law).sum() for counts in (a, b)]
-        assert abs(scores[0] - scores[1]) <= score_change(max(weights.values()))
+    asked = [asked_of(each, weights, model) for each in (people, other)]
+    assert asked[0].rho == asked[1].rho == pytest.approx(0.1 * 0.02)
+    assert asked[0].largest_weight == asked[1].largest_weight == 9
+    moved = np.abs(asked[0].scores - asked[1].scores)
+    assert moved.max() <= score_change(asked[0].largest_weight)
+
+
+class Asked(NamedTuple):
+    scores: np.ndarray
+    rho: float
+    largest_weight: float
+
+
+def asked_of(people, weights, model):
+    """What the exponential mechanism is really given in a round."""
+    heard = []
+
+    class Listener:
+        def best(self, *question):
+            heard.append(Asked(*question))
+            return 0
+
+    _chosen(people, weights, model, 0.02, Listener())
+    (asked,) = heard
+    return asked
 
 
 def test_the_accounted_change_is_reached():

@@ -81,6 +81,12 @@ def test_rows_go_there_and_back():
     np.testing.assert_array_equal(encoded(table, SCHEMA, 10), bins)
 
 
+def test_a_range_too_fine_for_a_float_is_refused():
+    assert n_bins_of(number(high=9e14), 64) == 64
+    with pytest.raises(GeneratorError, match=r"column 'x': expected at most 2\^53 values in the"):
+        n_bins_of(number(high=9e15), 64)
+
+
 def test_undeclared_range_is_refused():
     undeclared = ColumnSchema(name="x", role=Role.COVARIATE, kind=ColumnKind.CONTINUOUS)
     with pytest.raises(GeneratorError, match=r"column 'x': expected a declared range and decimals"):
