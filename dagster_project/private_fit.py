@@ -28,7 +28,8 @@ def paid_law(run: AssetRun, schema: TableSchema) -> tuple[dict[str, bytes], Mapp
     settings = run.study.private_generators[run.generator]
     inputs = {"splits": run.version("splits"), "settings": settings.model_dump(mode="json")}
     unrecorded = _unrecorded(run, inputs)
-    for kept in (_recorded_fit(run), _files_of(run, unrecorded.state(LAST_FIT))):
+    for fit in (_recorded_fit(run), unrecorded.state(LAST_FIT)):
+        kept = _files_of(run, fit)
         if STAMP in kept and json.loads(kept[STAMP])["inputs"] == inputs and _is_of(kept, schema):
             return kept, {"fit": "kept: no new ε", **ledger_metadata(spent_so_far(run))}
     train, generator, noise = training_rows(run, schema), DpGenerator(settings), OpenDpNoise()
@@ -53,17 +54,18 @@ def _is_of(kept: dict[str, bytes], schema: TableSchema) -> bool:
     return TableSchema.model_validate_json(kept["schema.json"]) == schema
 
 
-def _recorded_fit(run: AssetRun) -> dict[str, bytes]:
-    """Read the last fit, without taking it for something that this one is made from."""
+def _recorded_fit(run: AssetRun) -> bytes | None:
+    """Name the last fit, without taking it for something that this one is made from."""
     try:
-        return _files_of(run, run.warehouse.model(run.asset).sha256.encode())
+        return run.warehouse.model(run.asset).sha256.encode()
     except ModelNotFound:
-        return {}
+        return None
 
 
 def _files_of(run: AssetRun, sha256: bytes | None) -> dict[str, bytes]:
-    if sha256 is None:
+    try:
+        folder = run.storage.models().open((sha256 or b"").decode())
+    except ModelNotFound:
         return {}
-    folder = run.storage.models().open(sha256.decode())
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     return {name: content for name, content in files.items() if name != "manifest.json"}
