@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
+from typing import Any
 
 import duckdb
 
@@ -81,7 +82,7 @@ class LakeDatabase:
             with self._forgetting():
                 yield connection
             with self._errors():
-                lock.execute(_in_catalog("SELECT 1"))  # fails if the turn is lost
+                _catalog_rows(lock, "SELECT 1")  # fails if the turn is lost
                 connection.commit()
 
     @contextmanager
@@ -163,7 +164,7 @@ class LakeDatabase:
             session.begin()
         while True:
             with self._errors():
-                taken = session.execute(_in_catalog(query)).fetchall()
+                taken = _catalog_rows(session, query)
             if taken[0][0]:
                 break
             wait.pause()
@@ -219,15 +220,17 @@ def studies_in(catalog: str) -> list[str]:
     """
     query = f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{_PREFIX}')"
     try:
-        found = _instance(catalog).cursor().execute(_in_catalog(query)).fetchall()
+        found = _catalog_rows(_instance(catalog).cursor(), query)
     except duckdb.Error as error:
         _forget(catalog)
         raise StorageUnavailable(f"the lake's catalog cannot be reached ({error})") from error
     return sorted(str(name).removeprefix(_PREFIX) for (name,) in found)
 
 
-def _in_catalog(query: str) -> str:
-    return f"FROM postgres_query({quoted_text(_CATALOG)}, {quoted_text(query)})"
+def _catalog_rows(session: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """Ask PostgreSQL itself."""
+    asked = f"FROM postgres_query({quoted_text(_CATALOG)}, {quoted_text(query)})"
+    return session.execute(asked).fetchall()
 
 
 def _instance(catalog: str) -> duckdb.DuckDBPyConnection:
