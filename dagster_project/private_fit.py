@@ -12,7 +12,7 @@ from dagster_project.privacy_spending import ledger_metadata, spend, spent_so_fa
 from hybrid_assets.generators.dp import DpGenerator
 from hybrid_assets.generators.private.mechanisms import OpenDpNoise
 from hybrid_assets.schema import TableSchema
-from warehouse import ModelNotFound, UnfinishedParts
+from warehouse import CorruptModel, ModelNotFound, UnfinishedParts
 
 STAMP: Final = "made_from.json"
 LAST_FIT: Final = "model"
@@ -65,7 +65,7 @@ def _recorded_fit(run: AssetRun) -> bytes | None:
 def _files_of(run: AssetRun, sha256: bytes | None) -> dict[str, bytes]:
     try:
         folder = run.storage.models().open((sha256 or b"").decode())
-    except ModelNotFound:
+    except (ModelNotFound, CorruptModel):
         return {}
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     return {name: content for name, content in files.items() if name != "manifest.json"}

@@ -170,6 +170,9 @@ def test_what_is_refused_costs_nothing_and_a_lock_costs_one_fit(
     assert read_ledger(store).n_looks == 1
     other = private_study(generators={"dp": {"epsilon": 2}})
     assert not materialize(other, "dp/fitted_generator").success
+    (law,) = (tmp_path / "home" / "models").glob("*/law.json")
+    law.write_text("{}")  # damaged: only another fit could take its place
+    assert not materialize(private_study(), "dp/fitted_generator").success
     assert read_ledger(store).n_looks == 1
 
 
