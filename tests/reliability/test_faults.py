@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 from dagster_project.fitting import CovariateGenerator
+from dagster_project.resources import HOME_VARIABLE
 from dagster_project.system_refusals import LESS_MEMORY, STAYS
 from hybrid_assets.generators import GENERATORS
 from hybrid_assets.generators.cart import CartGenerator
@@ -62,7 +63,8 @@ def test_the_terminal_tells_of_a_home_without_room(tmp_path: Path) -> None:
     assert "raise the limit of file sizes (ulimit -f), then run again" in shown.stdout
 
 
-def become_nobody() -> None:
+def become_nobody(home: Path) -> None:
+    os.environ[HOME_VARIABLE] = str(home)  # of this process: what is denied there is not the seed
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -86,7 +88,7 @@ def read_only_home(undisturbed: Undisturbed) -> Iterator[Path]:
 def test_a_home_that_cannot_be_written(
     read_only_home: Path, undisturbed: Undisturbed, home: Path, require_recovery: RunAgain
 ) -> None:
-    finished = run_harmed(read_only_home, become_nobody)
+    finished = run_harmed(read_only_home, become_nobody, read_only_home)
     assert not finished.success
     assert "check its permissions" in finished.said or "let this user write there" in finished.said
     require_sound(read_only_home, undisturbed.complete)
