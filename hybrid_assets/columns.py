@@ -186,7 +186,7 @@ def _declared_levels(
 
 def shown_decimals(values: pd.Series) -> int:
     """Digits after the point: those the values have, or enough for sd/100, whichever is less."""
-    spread = float(values.std()) or 1.0
+    spread = (float(values.std()) if len(values) > 1 else 0.0) or 1.0
     enough = int(np.clip(2 - np.round(np.log10(spread)), 0, 12))
     for digits in range(enough):
         if np.allclose(values, values.round(digits), rtol=0.0, atol=1e-12):

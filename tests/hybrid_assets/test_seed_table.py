@@ -285,7 +285,12 @@ def test_rounding_keeps_values_valid(values: list[float]) -> None:
 
 @pytest.mark.parametrize(
     ("values", "decimals"),
-    [([0.5, 1.5, 2.5], 1), (np.linspace(0, 3.4, 100), 2), (np.linspace(0, 340, 1001), 0)],
+    [
+        ([0.5, 1.5, 2.5], 1),
+        (np.linspace(0, 3.4, 100), 2),
+        (np.linspace(0, 340, 1001), 0),
+        ([0.5], 1),
+    ],
 )
 def test_shown_decimals(values: list[float], decimals: int) -> None:
     assert shown_decimals(pd.Series(values)) == decimals
