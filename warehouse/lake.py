@@ -281,3 +281,6 @@ def _apply_schema(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             f"CREATE OR REPLACE VIEW audit.schema_version AS SELECT '{version}' AS sha256"
         )
+        connection.execute(
+            "COMMENT ON VIEW audit.schema_version IS 'SHA-256 of the statements that made this.'"
+        )

@@ -6,7 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from warehouse import CorruptAuditLog, CorruptTable, Provenance, Warehouse, WarehouseError
+from warehouse import (
+    CorruptAuditLog,
+    CorruptTable,
+    Provenance,
+    Warehouse,
+    WarehouseError,
+    lake_settings,
+)
 from warehouse.audit_log import COLUMNS, entry_hash
 from warehouse.connection import BoundedWait
 from warehouse.databases import study_database
@@ -150,10 +157,12 @@ def test_current_versions_and_lineage(filled: Warehouse, home: Path, origin: Pro
 
 
 def test_everything_in_the_audit_schema_is_described(filled: Warehouse, home: Path) -> None:
+    # a lake has no comments on the columns of views
+    views = "SELECT view_name FROM duckdb_views()" if lake_settings(home) else "SELECT ''"
     undescribed = query(
         home,
-        "SELECT table_name, column_name FROM duckdb_columns() "
-        "WHERE schema_name = 'audit' AND comment IS NULL",
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'audit' "
+        f"AND comment IS NULL AND table_name NOT IN ({views})",
     )
     relations = "(SELECT * FROM duckdb_tables() UNION ALL BY NAME SELECT * FROM duckdb_views())"
     undescribed += query(
