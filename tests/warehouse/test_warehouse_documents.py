@@ -33,6 +33,7 @@ def test_every_decision_is_kept(home: Path, origin: Provenance) -> None:
     assert not history[2].is_intact
 
 
+@pytest.mark.file_only
 def test_decisions_that_no_log_names_are_found(home: Path, origin: Provenance) -> None:
     store = DecisionStore(home, "nhefs")
     assert store.unlogged("privacy_ledger") == ()
