@@ -1,28 +1,21 @@
 """A study's database as DuckLake: Parquet files, and a PostgreSQL catalog that hosts share."""
 
 import hashlib
-import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import resources
-from typing import Any
 
 import duckdb
 
-from warehouse.connection import CONFINED, BoundedWait, empty_database, schema_sql
+from warehouse.connection import BoundedWait, empty_database, schema_sql
 from warehouse.errors import InvalidName, StorageUnavailable
+from warehouse.lake_instances import catalog_rows, lent_instance, session_of
 from warehouse.names import quoted, quoted_text
 
-_EXTENSIONS = ("postgres_scanner", "ducklake")
-_CATALOG = "shared catalog"
 _PREFIX = "hybrid_"
 _LONGEST_STUDY = 63 - len(_PREFIX)  # of a PostgreSQL identifier
 _NEVER_WRITTEN = "creating a new DuckLake is explicitly disabled"
-_OPENING = threading.Lock()
-_INSTANCES: dict[tuple[int, str], duckdb.DuckDBPyConnection] = {}
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,12 @@ class LakeDatabase:
         StorageUnavailable
             If the catalog or the files refuse; the last snapshot stays.
         """
-        with self._session() as lock, self._turn(lock, wait), self._session() as connection:
+        with (
+            self._instance() as instance,
+            session_of(instance) as lock,
+            self._turn(lock, wait),
+            session_of(instance) as connection,
+        ):
             with self._errors():
                 self._attach(connection, create=True)
                 connection.begin()
@@ -79,10 +77,9 @@ class LakeDatabase:
                 connection.execute(
                     f"CALL {quoted(self._alias)}.set_commit_message('', {quoted_text(run_id)})"
                 )
-            with self._forgetting():
-                yield connection
+            yield connection
             with self._errors():
-                _catalog_rows(lock, "SELECT 1")  # fails if the turn is lost
+                catalog_rows(lock, "SELECT 1")  # fails if the turn is lost
                 connection.commit()
 
     @contextmanager
@@ -94,20 +91,23 @@ class LakeDatabase:
         StorageUnavailable
             If the catalog or the files refuse.
         """
-        with self._session() as connection:
+        with self._instance() as instance, session_of(instance) as connection:
             with self._errors():
                 is_there = self._attach(connection, create=False)
             if is_there:
                 connection.begin()
-                with self._forgetting():
-                    yield connection
+                yield connection
                 return
         with empty_database() as connection:
             yield connection
 
     def snapshot(self) -> int | None:
         """Return the number of the last snapshot, None if the study was never written."""
-        with self._session() as connection, self._errors():
+        with (
+            self._instance() as instance,
+            session_of(instance) as connection,
+            self._errors(),
+        ):
             if not self._attach(connection, create=False):
                 return None
             found = connection.execute(
@@ -128,9 +128,10 @@ class LakeDatabase:
         """
         name = quoted_text(self._alias)
         with (
-            self._session() as lock,
+            self._instance() as instance,
+            session_of(instance) as lock,
             self._turn(lock, wait),
-            self._session() as session,
+            session_of(instance) as session,
             self._errors(),
         ):
             if not self._attach(session, create=False):
@@ -147,15 +148,11 @@ class LakeDatabase:
         return f"study {self.study}"
 
     @contextmanager
-    def _session(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._errors():
-            session = _instance(self.catalog).cursor()
-        try:
-            yield session
-        finally:
-            with suppress(duckdb.Error):  # without a transaction there is nothing to roll back
-                session.rollback()
-            session.close()
+    def _instance(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with ExitStack() as lending:
+            with self._errors():
+                instance = lending.enter_context(lent_instance(self.catalog))
+            yield instance
 
     @contextmanager
     def _turn(self, session: duckdb.DuckDBPyConnection, wait: BoundedWait) -> Iterator[None]:
@@ -164,7 +161,7 @@ class LakeDatabase:
             session.begin()
         while True:
             with self._errors():
-                taken = _catalog_rows(session, query)
+                taken = catalog_rows(session, query)
             if taken[0][0]:
                 break
             wait.pause()
@@ -176,33 +173,20 @@ class LakeDatabase:
         options += f"METADATA_SCHEMA {quoted_text(_PREFIX + self.study)}, "
         options += f"CREATE_IF_NOT_EXISTS {str(create).lower()}"
         source = quoted_text(f"ducklake:postgres:{self.catalog}")
-        with _OPENING:
-            try:
-                session.execute(
-                    f"ATTACH IF NOT EXISTS {source} AS {quoted(self._alias)} ({options})"
-                )
-            except duckdb.InvalidInputException as error:
-                if _NEVER_WRITTEN in str(error):
-                    return False
-                raise
+        try:
+            session.execute(f"ATTACH IF NOT EXISTS {source} AS {quoted(self._alias)} ({options})")
+        except duckdb.InvalidInputException as error:
+            if _NEVER_WRITTEN in str(error):
+                return False
+            raise
         session.execute(f"USE {quoted(self._alias)}")
         return True
-
-    @contextmanager
-    def _forgetting(self) -> Iterator[None]:
-        """Let errors of the body pass, but do not trust the connections after them."""
-        try:
-            yield
-        except duckdb.Error:
-            _forget(self.catalog)
-            raise
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except duckdb.Error as error:
-            _forget(self.catalog)
             raise StorageUnavailable(
                 f"the lake refused while using study {self.study!r}, which keeps its last "
                 f"snapshot; check that the catalog and {self.data_path} can be reached, then run "
@@ -220,52 +204,11 @@ def studies_in(catalog: str) -> list[str]:
     """
     query = f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{_PREFIX}')"
     try:
-        found = _catalog_rows(_instance(catalog).cursor(), query)
+        with lent_instance(catalog) as instance:
+            found = catalog_rows(instance, query)
     except duckdb.Error as error:
-        _forget(catalog)
         raise StorageUnavailable(f"the lake's catalog cannot be reached ({error})") from error
     return sorted(str(name).removeprefix(_PREFIX) for (name,) in found)
-
-
-def _catalog_rows(session: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    """Ask PostgreSQL itself."""
-    asked = f"FROM postgres_query({quoted_text(_CATALOG)}, {quoted_text(query)})"
-    return session.execute(asked).fetchall()
-
-
-def _instance(catalog: str) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB with the extensions once a process: loading them takes a third of a second."""
-    with _OPENING:
-        # what a forked process inherited belongs to its parent: never used, never closed
-        key = (os.getpid(), catalog)
-        if key not in _INSTANCES:
-            instance = duckdb.connect(":memory:", config=CONFINED)
-            for name in _EXTENSIONS:
-                instance.execute(f"LOAD {quoted_text(_extension(name))}")
-            instance.execute(
-                f"ATTACH {quoted_text(catalog)} AS {quoted(_CATALOG)} (TYPE postgres, READ_ONLY)"
-            )
-            _INSTANCES[key] = instance
-        return _INSTANCES[key]
-
-
-def _forget(catalog: str) -> None:
-    """Let the next call open new connections: these may be dead."""
-    with _OPENING:
-        _INSTANCES.pop((os.getpid(), catalog), None)
-
-
-def _extension(name: str) -> str:
-    """Return the path of an extension that came as a wheel, of exactly this DuckDB's version."""
-    package = f"duckdb_extension_{name}"
-    file = f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
-    try:
-        found = resources.files(package).joinpath(file)
-    except ModuleNotFoundError as error:
-        raise StorageUnavailable(
-            f"a lake needs the package {package}; pip install 'hybrid-assets[lake]'"
-        ) from error
-    return str(found)
 
 
 def _apply_schema(connection: duckdb.DuckDBPyConnection) -> None:
