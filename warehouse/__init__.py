@@ -30,11 +30,13 @@ from warehouse.migration import Migration, migrate
 from warehouse.models import ModelStore, ModelVersion
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.release import Release, ReleaseSlot, ReleaseStore
+from warehouse.table_blocks import BLOCK_ROWS, TableBlocks
 from warehouse.tables import Warehouse
 from warehouse.unfinished_parts import UnfinishedParts
 from warehouse.user_tables import read_duckdb_table
 
 __all__ = [
+    "BLOCK_ROWS",
     "CHECKSUMS",
     "AuditCheck",
     "AuditTrail",
@@ -65,6 +67,7 @@ __all__ = [
     "Severity",
     "StorageUnavailable",
     "SubjectSplit",
+    "TableBlocks",
     "TableNotFound",
     "TableVersion",
     "Trace",

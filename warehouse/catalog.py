@@ -1,6 +1,6 @@
 """What one open database holds: SQL on its tables and current models, every identifier quoted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -11,17 +11,28 @@ from warehouse.names import quoted, quoted_text, table_name
 
 # A space in the name: no asset can have it, so the view hides no table.
 _INCOMING = "incoming table"
+_BATCH_ROWS = 50_000
 
 
-def replace_table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -> None:
+def replace_table(
+    connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table | pa.RecordBatchReader
+) -> None:
     """Create or replace the table `name`, matching columns by name and keeping row order."""
-    columns = ", ".join(quoted(column) for column in content.column_names)
+    columns = ", ".join(quoted(column) for column in content.schema.names)
     connection.register(_INCOMING, content)
     connection.execute(
         f"CREATE OR REPLACE TABLE main.{quoted(name)} AS "
         f"SELECT {columns} FROM temp.{quoted(_INCOMING)}"
     )
     connection.unregister(_INCOMING)
+
+
+def table_blocks(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
+    """Read a quoted table in row order, some rows at a time; one without rows is one block."""
+    found = connection.execute(f"SELECT * FROM {table}").to_arrow_reader(_BATCH_ROWS)
+    yield found.schema.empty_table()
+    for batch in found:
+        yield pa.Table.from_batches([batch])
 
 
 def comment_table(

@@ -15,11 +15,13 @@ from warehouse.errors import StorageUnavailable, WarehouseBusy
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 # No statement may reach the network, load an extension, or read a Python variable as a table.
+# Tables pass in blocks, whatever their size.
 CONFINED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
+    "memory_limit": "1GB",
 }
 _HELD_ELSEWHERE = ("Could not set lock", "different configuration")
 _REFUSALS = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalException, OSError)

@@ -1,7 +1,7 @@
 """One DuckDB file per study: its tables, its current models, its documents and its audit log."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -9,11 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse import audit_log, catalog
-from warehouse.arrow_tables import storable_table
 from warehouse.audit_log import Materialization
 from warehouse.audit_trail import CheckRecord, append_checks
 from warehouse.connection import BoundedWait
-from warehouse.data_version import data_version
 from warehouse.databases import study_database
 from warehouse.errors import (
     CorruptTable,
@@ -24,6 +22,7 @@ from warehouse.models import ModelVersion
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance, TableVersion
+from warehouse.table_blocks import TableBlocks
 
 
 class Warehouse:
@@ -56,10 +55,17 @@ class Warehouse:
         self._home = Path(home)
         self._database = study_database(home, study)
 
+    def in_blocks(self, blocks: Iterable[pd.DataFrame | pa.Table]) -> TableBlocks:
+        """Lay the blocks of a table aside, so that it can be recorded whole; see `TableBlocks`.
+
+        Nobody waits meanwhile: the database is not open.
+        """
+        return TableBlocks(blocks, self._home)
+
     def record_table(
         self,
         asset: str,
-        table: pd.DataFrame | pa.Table,
+        table: pd.DataFrame | pa.Table | TableBlocks,
         provenance: Provenance,
         *,
         column_comments: Mapping[str, str] | None = None,
@@ -73,7 +79,7 @@ class Warehouse:
         ----------
         asset : str
             Such as ``"seed_table"`` or ``"gan/hybrid_triplets"``.
-        table : pandas.DataFrame or pyarrow.Table
+        table : pandas.DataFrame, pyarrow.Table or TableBlocks
             Its row order and column order are kept; the index of a frame is not.
         provenance : Provenance
             Where it came from.
@@ -91,22 +97,23 @@ class Warehouse:
         UnstorableTable
             If a column cannot be kept exactly, or a comment names no column.
         """
-        name, comments, content = table_name(asset), column_comments or {}, storable_table(table)
+        name, comments = table_name(asset), column_comments or {}
+        content = table if isinstance(table, TableBlocks) else self.in_blocks([table])
         unknown = sorted(comments.keys() - set(content.column_names))
         if unknown:
             raise UnstorableTable(f"comments name no column of {asset!r}: {unknown}; fix the names")
-        version, wait = data_version(content), self._wait()
+        version, wait = content.data_version, self._wait()
         with self._database.writing(wait, provenance.run_id) as connection:
-            catalog.replace_table(connection, name, content)
+            catalog.replace_table(connection, name, content.reader())
             made_by = f"Asset {asset}, data version {version}, run {provenance.run_id}."
             comment = f"{label[:1].upper()}{label[1:]}. {made_by}" if label else made_by
             catalog.comment_table(connection, name, comment, comments)
             if model is not None:
                 _set_model(connection, asset, model, provenance)
-            made = Materialization(asset, "table", version, content.num_rows, provenance)
+            made = Materialization(asset, "table", version, content.n_rows, provenance)
             audit_log.append_entry(connection, made)
             append_checks(connection, asset, checks, provenance)
-        size = content.num_rows, content.num_columns
+        size = content.n_rows, len(content.schema)
         return TableVersion(asset, name, version, *size, wait.waited_seconds)
 
     def record_model(
@@ -162,10 +169,12 @@ class Warehouse:
 
     def read_arrow(self, asset: str) -> pa.Table:
         """Return the current content of `asset` as Arrow; raises as `read_table` does."""
-        return self._content_and_version(asset)[0]
+        return self._content_and_version(asset)[0].whole()
 
-    def read_versioned(self, asset: str) -> tuple[pd.DataFrame, str]:
-        """Return the current content of `asset` and its data version, read together.
+    def read_blocks(self, asset: str) -> tuple[TableBlocks, str]:
+        """Return the current content of `asset` in blocks, and its data version, read together.
+
+        Writers wait while it is copied aside, not while its blocks are read.
 
         Raises
         ------
@@ -177,7 +186,12 @@ class Warehouse:
         content, version = self._content_and_version(asset)
         if version is None:
             raise _corrupt_tables([_not_logged(table_name(asset))])
-        return content.to_pandas(), version
+        return content, version
+
+    def read_versioned(self, asset: str) -> tuple[pd.DataFrame, str]:
+        """Return all rows of `asset` and its data version; raises as `read_blocks` does."""
+        content, version = self.read_blocks(asset)
+        return content.whole().to_pandas(), version
 
     def table_version(self, asset: str) -> TableVersion:
         """Return the version of `asset` that is stored now; raises as `read_table` does."""
@@ -252,18 +266,18 @@ class Warehouse:
         for name in (name for name in names if name in logged):
             # Content and version come from one short connection: a writer may pass in between.
             content, version = self._content_and_version(logged[name])
-            if data_version(content) != version:
+            if content.data_version != version:
                 faults.append(f"{name} is not what was logged")
         if faults:
             raise _corrupt_tables(faults)
         return len(names)
 
-    def _content_and_version(self, asset: str) -> tuple[pa.Table, str | None]:
+    def _content_and_version(self, asset: str) -> tuple[TableBlocks, str | None]:
         with self._database.reading(self._wait()) as connection:
             table = catalog.require_table(connection, self.study, asset)
-            content = connection.sql(f"SELECT * FROM {table}").to_arrow_table()
             version = catalog.logged_version(connection, asset)
-        return storable_table(content), version
+            content = self.in_blocks(catalog.table_blocks(connection, table))
+        return content, version
 
     def _wait(self) -> BoundedWait:
         return BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)

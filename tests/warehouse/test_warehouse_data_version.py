@@ -20,12 +20,13 @@ def version(table: pd.DataFrame | pa.Table) -> str:
 
 
 def test_by_hand() -> None:
-    floats = b"\x01" + b"\x01\x00" + struct.pack("<2d", 1.5, 0.0)
-    text = b"\x00" + struct.pack("<2q", 2, 0) + b"ab"
-    columns = [
-        ["x", "double", hashlib.sha256(floats).hexdigest()],
-        ["label", "string", hashlib.sha256(text).hexdigest()],
-    ]
+    def digest(values: bytes, lengths: bytes = b"", validity: bytes = b"") -> str:
+        parts = (values, lengths, validity)
+        return hashlib.sha256(b"".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()
+
+    floats = digest(struct.pack("<2d", 1.5, 0.0), validity=b"\x01\x00")
+    text = digest(b"ab", struct.pack("<2q", 2, 0))
+    columns = [["x", "double", floats], ["label", "string", text]]
     expected = hashlib.sha256(json.dumps([2, columns]).encode()).hexdigest()
     assert version(BASE) == expected
 
