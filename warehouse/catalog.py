@@ -1,6 +1,6 @@
 """What one open database holds: SQL on its tables and current models, every identifier quoted."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import duckdb
 import pyarrow as pa
@@ -15,16 +15,24 @@ _BATCH_ROWS = 50_000
 
 
 def replace_table(
-    connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table | pa.RecordBatchReader
+    connection: duckdb.DuckDBPyConnection, name: str, blocks: Iterable[pa.Table]
 ) -> None:
-    """Create or replace the table `name`, matching columns by name and keeping row order."""
-    columns = ", ".join(quoted(column) for column in content.schema.names)
-    connection.register(_INCOMING, content)
-    connection.execute(
-        f"CREATE OR REPLACE TABLE main.{quoted(name)} AS "
-        f"SELECT {columns} FROM temp.{quoted(_INCOMING)}"
-    )
-    connection.unregister(_INCOMING)
+    """Create or replace the table `name`, matching columns by name and keeping row order.
+
+    A lake writes the chunks of one statement in the order in which its threads are done, so each
+    block goes in alone and as one chunk.
+    """
+    table, opened = f"main.{quoted(name)}", False
+    for block in blocks:
+        columns = ", ".join(quoted(column) for column in block.column_names)
+        rows = f"SELECT {columns} FROM temp.{quoted(_INCOMING)}"
+        connection.register(_INCOMING, block.combine_chunks())
+        if opened:
+            connection.execute(f"INSERT INTO {table} ({columns}) {rows}")
+        else:
+            connection.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+            opened = True
+        connection.unregister(_INCOMING)
 
 
 def table_blocks(connection: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:

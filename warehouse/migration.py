@@ -99,7 +99,7 @@ def _copy_study(
         raise StorageUnavailable(f"another study {study!r} is there already; nothing was moved")
     names = catalog.table_names(origin)
     for name in names:
-        catalog.replace_table(copy, name, _content(origin, f"main.{quoted(name)}"))
+        catalog.replace_table(copy, name, [_content(origin, f"main.{quoted(name)}")])
         catalog.comment_table(copy, name, *catalog.comments(origin, name))
     for table in _AUDIT_TABLES:
         _replace_rows(copy, f"audit.{table}", _content(origin, f"audit.{table}"))

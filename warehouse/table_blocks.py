@@ -111,11 +111,6 @@ class TableBlocks:
         """Give all rows at once."""
         return _joined([self.schema.empty_table(), *self._batches()])
 
-    def reader(self) -> pa.RecordBatchReader:
-        """Give the rows once more, for a program that reads Arrow."""
-        batches = (self._file.get_batch(k) for k in range(self._file.num_record_batches))
-        return pa.RecordBatchReader.from_batches(self.schema, batches)
-
     def _batches(self) -> Iterator[pa.Table]:
         for k in range(self._file.num_record_batches):
             yield pa.Table.from_batches([self._file.get_batch(k)])

@@ -104,7 +104,7 @@ class Warehouse:
             raise UnstorableTable(f"comments name no column of {asset!r}: {unknown}; fix the names")
         version, wait = content.data_version, self._wait()
         with self._database.writing(wait, provenance.run_id) as connection:
-            catalog.replace_table(connection, name, content.reader())
+            catalog.replace_table(connection, name, content.blocks())
             made_by = f"Asset {asset}, data version {version}, run {provenance.run_id}."
             comment = f"{label[:1].upper()}{label[1:]}. {made_by}" if label else made_by
             catalog.comment_table(connection, name, comment, comments)

@@ -65,7 +65,6 @@ def test_blocks_are_of_one_size_whatever_came(tmp_path: Path) -> None:
     rows = np.concatenate([block["row"].to_numpy() for block in blocks.blocks(["row"])])
     assert rows.tolist() == list(range(len(table)))
     assert blocks.data_version == data_version(storable_table(table))
-    assert blocks.reader().read_all().equals(blocks.whole())
 
 
 def test_a_table_without_rows_is_one_block_without_rows(tmp_path: Path) -> None:
