@@ -29,7 +29,8 @@ from hybrid_assets.estimators import (
     estimate_from_cross_fits,
 )
 from hybrid_assets.generators import GENERATORS, draw_valid
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import cross_fit_draws
 from hybrid_assets.nuisance.outcome_model import fit_outcome_model
 from hybrid_assets.nuisance.propensity_model import fit_propensity_model

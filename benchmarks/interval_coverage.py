@@ -19,7 +19,8 @@ from hybrid_assets.estimators import (
     estimate_ate,
     estimate_from_cross_fits,
 )
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import (
     NuisanceSettings,
     cross_fit_draws,

@@ -28,7 +28,8 @@ from hybrid_assets.estimators import estimate_from_cross_fits
 from hybrid_assets.generators import CovariateGenerator, DpSettings
 from hybrid_assets.generators.cart import CartGenerator, CartSettings
 from hybrid_assets.generators.dp import DpGenerator
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import (
     NuisanceSettings,
     cross_fit_draws,

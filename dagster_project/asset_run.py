@@ -1,4 +1,4 @@
-"""One materialization: what was read is remembered, what is written is recorded."""
+"""One materialization: what is written is recorded, with what was read for it."""
 
 import hashlib
 import time
@@ -12,29 +12,24 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from dagster_project.asset_inputs import PICTURE, AssetInputs
 from dagster_project.check_log import check_records, provenance
 from dagster_project.code_version import science_version
 from dagster_project.display import column_schema, picture
-from dagster_project.resources import ComputeDevice, StorageResource
+from dagster_project.resources import ComputeDevice
 from dagster_project.study_file import StudyFile
 from hybrid_assets.report.canvas import labelled_png
-from hybrid_assets.schema import TableSchema
 from warehouse import (
     AuditTrail,
     CheckRecord,
     ModelVersion,
     Provenance,
     ReleaseSlot,
+    TableBlocks,
     UnfinishedParts,
-    Warehouse,
-    data_version,
-    storable_table,
 )
 
 AssetResult = dg.MaterializeResult[Any]
-PICTURE = "pictures/picture.png"
-FILES_SUFFIX = " (files)"  # of an upstream asset read for its files
-SEED_VERSION = "seed version (source)"
 
 
 def shown(drawn: bytes | None) -> dict[str, dg.MarkdownMetadataValue]:
@@ -56,42 +51,22 @@ def asset_key(study: StudyFile, asset: str) -> dg.AssetKey:
 
 
 @dataclass
-class AssetRun:
+class AssetRun(AssetInputs):
     """What an asset body works with: its study, its inputs, and where its result goes.
 
     Parameters
     ----------
-    study : StudyFile
-        The study.
-    folder : Path
-        Of the study file.
-    asset : str
-        Name within the study, such as ``gan/hybrid_triplets``.
-    storage : StorageResource
-        Tables and models.
+    study, folder, asset, storage
+        See `AssetInputs`.
     context : AssetExecutionContext
         Of the Dagster step.
     compute : ComputeDevice
         Where pretrained models are fitted.
     """
 
-    study: StudyFile
-    folder: Path
-    asset: str
-    storage: StorageResource
     context: dg.AssetExecutionContext
     compute: ComputeDevice
-    upstream: dict[str, str] = field(default_factory=dict)
     _clock: float = field(default_factory=time.perf_counter)
-
-    def __post_init__(self) -> None:
-        self._warehouse = self.storage.warehouse(self.study.name)
-        self._models = self.storage.models()
-
-    @property
-    def generator(self) -> str:
-        """Name of the generator whose branch this asset is on."""
-        return self.asset.rpartition("/")[0]
 
     @property
     def instance(self) -> dg.DagsterInstance:
@@ -109,71 +84,6 @@ class AssetRun:
         """The asset's own random stream, from its start."""
         return self.study.random_generator(self.asset)
 
-    @property
-    def warehouse(self) -> Warehouse:
-        """The study's storage, for what is asked of it beside tables and files."""
-        return self._warehouse
-
-    def version(self, asset: str) -> str:
-        """Give the version of an upstream table without reading it, and remember it."""
-        self.upstream[asset] = self._warehouse.table_version(asset).data_version
-        return self.upstream[asset]
-
-    def table(self, asset: str) -> pd.DataFrame:
-        """Read an upstream table and remember its version."""
-        table, self.upstream[asset] = self._warehouse.read_versioned(asset)
-        return table
-
-    def remember_source(self, what: str, rows: pd.DataFrame) -> None:
-        """Remember the version of rows that came from no asset of the study, such as a donor's."""
-        self.upstream[f"{what} (source)"] = data_version(storable_table(rows))
-
-    def remember_seed_version(self) -> dict[str, str]:
-        """Remember which version of the seed is read; give it as metadata, if there are several."""
-        version = self.study.source.version_read(self.folder)
-        if not version:
-            return {}
-        self.upstream[SEED_VERSION] = version
-        return {"seed_version": version}
-
-    def files(self, asset: str) -> dict[str, bytes]:
-        """Read the files of an upstream asset, but its picture, and remember their version."""
-        folder = self._model_folder(asset)
-        return {
-            file.name: file.read_bytes()
-            for file in sorted(folder.iterdir())
-            if file.is_file() and file.name != "manifest.json"
-        }
-
-    def picture(self, asset: str) -> bytes | None:
-        """Read the picture that an upstream asset keeps, if it keeps one."""
-        file = self._model_folder(asset) / PICTURE
-        return file.read_bytes() if file.is_file() else None
-
-    def schema(self, asset: str = "splits") -> TableSchema:
-        """Read the layout of the study's tables."""
-        return TableSchema.model_validate_json(self.files(asset)["schema.json"])
-
-    def _model_folder(self, asset: str) -> Path:
-        model = self._warehouse.model(asset)
-        self.upstream[f"{asset}{FILES_SUFFIX}"] = model.sha256
-        return self._models.open(model)
-
-    def part(self, split: str, schema: TableSchema) -> pd.DataFrame:
-        """Read the ``train``, the ``holdout`` or the ``seed`` rows.
-
-        The seed is both, or the training rows where the holdout has a source of its own.
-        """
-        rows = self.table("splits")
-        if split == "seed" and self.study.holdout.source is None:
-            return schema.canonical(rows)
-        wanted = "train" if split == "seed" else split
-        return schema.canonical(rows.loc[rows["__split"] == wanted])
-
-    def canonical(self, asset: str, schema: TableSchema) -> pd.DataFrame:
-        """Read an upstream table with the canonical dtypes of a schema."""
-        return schema.canonical(self.table(asset))
-
     def unfinished_parts(self) -> UnfinishedParts:
         """Give the place for finished parts of this asset, made from what was read so far."""
         stated = [self.study.content_hash, science_version(), sorted(self.upstream.items())]
@@ -185,9 +95,13 @@ class AssetRun:
         key = asset_key(self.study, self.asset)
         self.context.log_event(dg.AssetObservation(key, metadata=dict(metadata)))
 
+    def in_blocks(self, blocks: Iterable[pd.DataFrame]) -> TableBlocks:
+        """Lay the rows of the asset's table aside, a block at a time, until it is recorded."""
+        return self.warehouse.in_blocks(blocks)
+
     def record_table(
         self,
-        table: pd.DataFrame,
+        table: pd.DataFrame | TableBlocks,
         *,
         files: Mapping[str, bytes] | None = None,
         drawn: bytes | None = None,
@@ -196,25 +110,26 @@ class AssetRun:
         checks: Iterable[dg.AssetCheckResult] = (),
     ) -> AssetResult:
         """Write the asset's table (with the files and the picture beside it) and describe it."""
-        content = storable_table(table)  # refused before anything is written
+        # refused before anything is written
+        content = table if isinstance(table, TableBlocks) else self.in_blocks([table])
         drawn = self._labelled(drawn)
         model = None
         if files is not None or drawn is not None:
             model = self._saved(files or {}, drawn)
         results = list(checks)
-        version = self._warehouse.record_table(
+        version = self.warehouse.record_table(
             self.asset,
             content,
             self.origin(),
             column_comments=comments,
             model=model,
             label=self.study.label,
-            checks=self._records(data_version(content), results),
+            checks=self._records(content.data_version, results),
         )
         described = {
             "dagster/row_count": version.n_rows,
             "dagster/table_name": f"{self.study.name}.main.{version.table_name}",
-            "dagster/column_schema": column_schema(table, comments or {}),
+            "dagster/column_schema": column_schema(content.schema, comments or {}),
             "waited_seconds": round(version.waited_seconds, 3),
         }
         own = {**shown(drawn), **(metadata or {})}  # shown first, and may withhold what follows
@@ -233,7 +148,7 @@ class AssetRun:
         model = self._saved(files, drawn)
         results = list(checks)
         records = self._records(model.sha256, results)
-        self._warehouse.record_model(self.asset, model, self.origin(), checks=records)
+        self.warehouse.record_model(self.asset, model, self.origin(), checks=records)
         described = {"model_sha256": model.sha256, "model_bytes": model.n_bytes}
         metadata = {**shown(drawn), **(metadata or {}), **described}
         return self._result(model.sha256, metadata, results)
@@ -243,7 +158,7 @@ class AssetRun:
     ) -> AssetResult:
         """Write the asset's page and describe it."""
         page = content.encode()
-        path = self._warehouse.record_document(self.asset, page, self.origin())
+        path = self.warehouse.record_document(self.asset, page, self.origin())
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})})

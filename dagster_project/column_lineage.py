@@ -1,10 +1,10 @@
 """Which upstream columns each column of the chain comes from, for Dagster and for OpenLineage."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 import dagster as dg
 
+from dagster_project.asset_inputs import SPLIT
 from dagster_project.asset_run import AssetRun, asset_key
 from dagster_project.display import columns_from
 from dagster_project.private_branch import is_private, made_with
@@ -20,7 +20,6 @@ from hybrid_assets.missing_values import flag_name
 from hybrid_assets.schema import ColumnKind, TableSchema
 
 Origins = Mapping[str, Mapping[str, list[str]]]  # column -> upstream asset -> its columns
-SPLIT: Final = "__split"
 ARM_MEANS = ["mean_treated", "mean_control"]
 Rule = Callable[[StudyFile, TableSchema, str], dict[str, dict[str, list[str]]]]
 

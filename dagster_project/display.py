@@ -6,22 +6,23 @@ from collections.abc import Mapping
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
 from hybrid_assets.schema import TableSchema
 
-TYPE_WORDS = {"int64": "BIGINT", "float64": "DOUBLE", "bool": "BOOLEAN"}
+TYPE_WORDS = {"int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
 
 
-def column_schema(table: pd.DataFrame, comments: Mapping[str, str]) -> dg.TableSchema:
+def column_schema(table: pa.Schema, comments: Mapping[str, str]) -> dg.TableSchema:
     """Describe a table's columns: name, storage type, meaning."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
-                name=str(name),
-                type=TYPE_WORDS.get(str(dtype), "VARCHAR"),
-                description=comments.get(str(name)),
+                name=field.name,
+                type=TYPE_WORDS.get(str(field.type), "VARCHAR"),
+                description=comments.get(field.name),
             )
-            for name, dtype in table.dtypes.items()
+            for field in table
         ]
     )
 

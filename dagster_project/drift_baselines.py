@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from dagster_project.asset_run import FILES_SUFFIX, AssetRun
+from dagster_project.asset_inputs import FILES_SUFFIX
+from dagster_project.asset_run import AssetRun
 from hybrid_assets.fidelity.refresh_drift import Baseline, Monitored
 from warehouse import ModelNotFound, TableNotFound, Trace, latest_entry, trace
 

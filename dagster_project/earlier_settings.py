@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dagster_project.asset_run import FILES_SUFFIX, AssetRun
+from dagster_project.asset_inputs import FILES_SUFFIX
+from dagster_project.asset_run import AssetRun
 from dagster_project.code_version import science_version
 
 EARLIER = "made_from_earlier"

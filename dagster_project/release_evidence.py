@@ -4,8 +4,8 @@ import pandas as pd
 
 from dagster_project.asset_run import AssetRun
 from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_probability
-from dagster_project.assets.generation import CALIBRATION, CALIBRATION_FILE
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
+from dagster_project.hybrid_results import CALIBRATION, CALIBRATION_FILE
 from dagster_project.privacy_results import evaluation_before_release
 from dagster_project.privacy_spending import privacy_loss
 from dagster_project.release_permission import require_same_settings, seed_version
@@ -99,7 +99,7 @@ def _facts(
         n_members=privacy.n_members,
         n_holdout=privacy.n_holdout,
         extreme_share=extreme_share,
-        psi_exact=exact_effect(run.table(f"{generator}/hybrid_triplets")),
+        psi_exact=exact_effect(run.stored(f"{generator}/hybrid_triplets")),
         seed_estimate=float(target["estimate"]),
         seed_standard_error=float(target["standard_error"]),
         privacy_verdict=privacy.verdict.value,

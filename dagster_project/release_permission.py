@@ -4,7 +4,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from dagster_project.approvals import read_approval, read_candidate
-from dagster_project.asset_run import SEED_VERSION, AssetRun
+from dagster_project.asset_inputs import SEED_VERSION
+from dagster_project.asset_run import AssetRun
 from dagster_project.code_version import science_version
 from dagster_project.gate_results import GATE_FILE
 from dagster_project.released_rows import rows_released_before

@@ -9,7 +9,7 @@ from typing import Literal
 import dagster as dg
 import pandas as pd
 
-from dagster_project.asset_run import FILES_SUFFIX
+from dagster_project.asset_inputs import FILES_SUFFIX
 from dagster_project.check_history import CheckHistory
 from dagster_project.code_version import science_version
 from dagster_project.factory import study_definitions

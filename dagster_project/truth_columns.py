@@ -4,7 +4,9 @@ from typing import Final
 
 import pandas as pd
 
+from hybrid_assets.blocks import mean_of
 from hybrid_assets.hybrid import HybridTable
+from warehouse import TableBlocks
 
 PROPENSITY: Final = "__propensity"
 OUTCOME_CONTROL: Final = "__outcome_control"
@@ -41,6 +43,15 @@ def released_truth(stored: pd.DataFrame, decimals: int) -> pd.DataFrame:
     return pd.DataFrame(named).round(decimals) + 0.0  # -0.0 becomes 0.0
 
 
-def exact_effect(stored: pd.DataFrame) -> float:
-    """Give the effect of a hybrid population by construction."""
-    return float(stored[OUTCOME_TREATED].mean() - stored[OUTCOME_CONTROL].mean())
+def exact_effect(stored: TableBlocks) -> float:
+    """Give the effect of a hybrid population by construction, over all rows."""
+    treated, control = (
+        mean_of(block[name].to_numpy() for block in stored.blocks([name]))
+        for name in (OUTCOME_TREATED, OUTCOME_CONTROL)
+    )
+    return treated - control
+
+
+def treated_probability(stored: TableBlocks) -> float:
+    """Give the coin that every treatment of a randomised hybrid table was drawn with."""
+    return float(next(stored.blocks([PROPENSITY]))[PROPENSITY][0].as_py())

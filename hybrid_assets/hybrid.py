@@ -1,4 +1,4 @@
-"""Hybrid triplets: synthetic W, then A from the propensity, then Y from the outcome model."""
+"""Hybrid tables: how they are made, from what, and what is known of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hybrid_assets.errors import EstimationError
-from hybrid_assets.location_scale import bare_predictions, draw_continuous
 from hybrid_assets.nuisance.outcome_model import OutcomeModel
 from hybrid_assets.nuisance.propensity_model import PropensityModel
-from hybrid_assets.targeting import Calibration, calibrate
+from hybrid_assets.targeting import Calibration
 
 
 class HybridSettings(BaseModel):
@@ -103,83 +101,22 @@ class HybridTable:
         return np.asarray(self.outcome_treated - self.outcome_control)
 
 
-def hybrid_triplets(
-    covariates: pd.DataFrame,
-    models: GeneratingModels,
-    *,
-    settings: HybridSettings,
-    rng: np.random.Generator,
-) -> HybridTable:
-    """Give synthetic covariates a treatment and an outcome.
+@dataclass(frozen=True)
+class HybridSummary:
+    """What is known of a hybrid table as a whole.
 
-    Parameters
+    Attributes
     ----------
-    covariates : DataFrame, shape (n, p)
-        Canonical synthetic covariates.
-    models : GeneratingModels
-    settings : HybridSettings
-    rng : numpy Generator
-
-    Raises
-    ------
-    EstimationError
-        If covariates are missing or not valid, or an arm mean is out of range.
+    assignment, calibration, bounded_share
+        See `HybridTable`.
+    true_ate : float
+        Average treatment effect of all rows, exactly.
+    outcome_sd : float
+        Standard deviation of Y over all rows.
     """
-    if covariates.empty:
-        raise EstimationError("hybrid triplets need at least one row of covariates")
-    outcome_model, schema = models.outcome, models.outcome.schema
-    plug_in = [outcome_model.predict(covariates, arm) for arm in (0, 1)]
-    calibration = _calibration(plug_in, models) if settings.calibrate else None
-    means = _means(plug_in, outcome_model, calibration)
-    propensity = _assignment_probability(covariates, models.propensity, settings)
-    treatment = (rng.random(len(covariates)) < propensity).astype("int64")
-    observed_mean = np.where(treatment == 1, means[1], means[0])
-    if outcome_model.is_binary:
-        outcome, bounded_share = (rng.random(len(covariates)) < observed_mean).astype(float), 0.0
-    elif not outcome_model.noise:
-        outcome, bounded_share = bare_predictions(observed_mean, schema[schema.outcome]), 0.0
-    else:
-        outcome, bounded_share = draw_continuous(
-            covariates, treatment, observed_mean, outcome_model, rng
-        )
-    columns = covariates.reset_index(drop=True).assign(
-        **{schema.treatment: treatment, schema.outcome: outcome}
-    )
-    return HybridTable(
-        table=schema.canonical(columns),
-        assignment=settings.assignment,
-        propensity=propensity,
-        outcome_control=means[0],
-        outcome_treated=means[1],
-        calibration=calibration,
-        bounded_share=bounded_share,
-    )
 
-
-def _calibration(plug_in: list[np.ndarray], models: GeneratingModels) -> Calibration:
-    outcome = models.outcome
-    return calibrate(
-        *plug_in,
-        target_control=models.mean_control,
-        target_treated=models.mean_treated,
-        limits=None if outcome.is_binary else (outcome.lowest, outcome.highest),
-    )
-
-
-def _means(
-    plug_in: list[np.ndarray], model: OutcomeModel, calibration: Calibration | None
-) -> list[np.ndarray]:
-    if calibration is not None:
-        return [calibration.apply(means, arm) for arm, means in enumerate(plug_in)]
-    if model.is_binary:
-        return plug_in
-    return [np.clip(means, model.lowest, model.highest) for means in plug_in]
-
-
-def _assignment_probability(
-    covariates: pd.DataFrame, model: PropensityModel, settings: HybridSettings
-) -> np.ndarray:
-    if settings.assignment == "observed":
-        return model.predict(covariates)
-    by_design = model.treated_share if model.known is None else model.known
-    return np.full(len(covariates), settings.treated_probability or by_design)
+    assignment: str
+    calibration: Calibration | None
+    true_ate: float
+    bounded_share: float
+    outcome_sd: float

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from hybrid_assets.blocks import BLOCK_ROWS, mean_of
 from hybrid_assets.errors import EstimationError, NotConverged
 
 LARGE_LOGIT_SHIFT = 0.15
@@ -104,8 +106,8 @@ def calibrate(
         shift_treated=shift_treated,
         target_control=target_control,
         target_treated=target_treated,
-        uncalibrated_control=float(means_control.mean()),
-        uncalibrated_treated=float(means_treated.mean()),
+        uncalibrated_control=mean_of(_in_blocks(means_control)),
+        uncalibrated_treated=mean_of(_in_blocks(means_treated)),
         lowest=bounds[0],
         highest=bounds[1],
     )
@@ -124,7 +126,8 @@ def _solve_shift(
         )
 
     def excess(shift: float) -> float:
-        return float(_shifted(means, shift, is_binary, bounds).mean()) - target
+        moved = (_shifted(some, shift, is_binary, bounds) for some in _in_blocks(means))
+        return mean_of(moved) - target
 
     reach = 1.0 if is_binary else 2.0 * (highest - lowest)
     while excess(-reach) * excess(reach) > 0.0 and reach < 1e6 * (highest - lowest):
@@ -135,6 +138,11 @@ def _solve_shift(
     if abs(excess(shift)) > RELATIVE_TOLERANCE * (highest - lowest):
         raise NotConverged(f"calibration: an arm mean is off by {abs(excess(shift)):.2g}")
     return shift
+
+
+def _in_blocks(means: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut an array, so that no shift of all of it is in memory."""
+    return (means[first : first + BLOCK_ROWS] for first in range(0, len(means), BLOCK_ROWS))
 
 
 def _shifted(

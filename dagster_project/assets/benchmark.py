@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
-from dagster_project.assets.generation import generating_models, hybrid_settings
 from dagster_project.display import small_table
 from dagster_project.earlier_settings import earlier_settings
+from dagster_project.hybrid_recipe import generating_models, hybrid_settings
 from dagster_project.private_branch import made_with
 from hybrid_assets.benchmark import (
     PERFORMANCE_COMMENTS,

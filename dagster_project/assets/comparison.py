@@ -125,7 +125,7 @@ def _truth(run: AssetRun) -> float | None:
 
 
 def _all_effects(run: AssetRun) -> pd.DataFrame:
-    exact = {g: exact_effect(run.table(f"{g}/hybrid_triplets")) for g in run.study.generators}
+    exact = {g: exact_effect(run.stored(f"{g}/hybrid_triplets")) for g in run.study.generators}
     return compared(
         run.table("seed_estimates"),
         [run.table(f"{g}/effect_estimates") for g in run.study.generators],

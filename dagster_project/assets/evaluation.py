@@ -31,7 +31,7 @@ from dagster_project.privacy_results import (
 )
 from dagster_project.row_scores import block_loss_rows, can_score
 from dagster_project.study_file import StudyFile
-from dagster_project.truth_columns import PROPENSITY
+from dagster_project.truth_columns import treated_probability
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators import (
@@ -289,5 +289,5 @@ def labelled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
 def hybrid_probability(run: AssetRun) -> float | None:
     """Give the coin that treatment was drawn with in the hybrid table, where it was one."""
     if run.study.assignment == "randomised" and run.study.recipe == "targeted":
-        return float(run.table(f"{run.generator}/hybrid_triplets")[PROPENSITY].iloc[0])
+        return treated_probability(run.stored(f"{run.generator}/hybrid_triplets"))
     return run.study.known_propensity

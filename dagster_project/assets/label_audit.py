@@ -4,9 +4,9 @@ import dagster as dg
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
-from dagster_project.assets.generation import hybrid_settings
 from dagster_project.display import small_table
 from dagster_project.earlier_settings import earlier_settings
+from dagster_project.hybrid_recipe import hybrid_settings
 from dagster_project.privacy_results import AUDIT_FILE, FINDINGS, RISK_COMMENTS, finding_rows
 from dagster_project.private_branch import is_private, made_with
 from hybrid_assets.generators import GENERATORS, CovariateGenerator

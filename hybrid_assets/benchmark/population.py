@@ -14,7 +14,8 @@ from hybrid_assets.benchmark.outcome_noise import OutcomeNoise
 from hybrid_assets.benchmark.replicates import Replicates
 from hybrid_assets.benchmark.settings import Dials
 from hybrid_assets.errors import EstimationError
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance.basis import main_effect_names, main_effects
 
 

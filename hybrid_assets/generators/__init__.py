@@ -13,7 +13,7 @@ from hybrid_assets.generators.base import (
 from hybrid_assets.generators.bootstrap import BootstrapGenerator
 from hybrid_assets.generators.cart import CartGenerator
 from hybrid_assets.generators.dp import DpGenerator, DpSettings
-from hybrid_assets.generators.drawing import DrawReport, draw_valid
+from hybrid_assets.generators.drawing import DrawReport, ValidRows, draw_valid
 from hybrid_assets.generators.gan import GanGenerator
 from hybrid_assets.generators.great import GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator
@@ -48,6 +48,7 @@ __all__ = [
     "GeneratorSettings",
     "ScoresRows",
     "UndecidedGeneratorSettings",
+    "ValidRows",
     "draw_valid",
     "require_complete",
     "scores_rows",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -84,9 +84,23 @@ def draw_valid(
 ) -> tuple[pd.DataFrame, DrawReport]:
     """Draw until `n_rows` rows satisfy the schema; the others are dropped and counted.
 
+    Parameters
+    ----------
+    generator, schema, n_rows, rng, parts
+        See `ValidRows`; raises as that does.
+    """
+    drawn = ValidRows(generator, schema, n_rows, rng, parts)
+    table = pd.concat(drawn.blocks(), ignore_index=True)
+    return table, drawn.report
+
+
+class ValidRows:
+    """Rows that satisfy a schema, drawn block by block; the others are dropped and counted.
+
     Rows are drawn in blocks of `BLOCK_ROWS`. Where there are several, each has
     a random stream of its own: a draw that was killed and goes on with the
-    blocks that were kept gives the same bytes as one that was not.
+    blocks that were kept gives the same bytes as one that was not, and no
+    number depends on how much memory there is.
 
     Parameters
     ----------
@@ -100,28 +114,53 @@ def draw_valid(
         Source of all draws.
     parts : KeptParts, optional
         Finished blocks of this very draw, and where to keep more.
-
-    Raises
-    ------
-    YieldTooLow
-        If fewer than `MIN_VALID_SHARE` of at least `MIN_DRAWN` rows of a block
-        are valid.
-    GeneratorError
-        If the generator gives no rows, or other columns.
     """
-    sizes = [min(BLOCK_ROWS, n_rows - start) for start in range(0, n_rows, BLOCK_ROWS)]
-    streams = rng.spawn(len(sizes)) if len(sizes) > 1 else [rng]
-    tables, reports = [], []
-    for number, (size, stream) in enumerate(zip(sizes, streams, strict=True)):
-        block = None if parts is None else _kept_block(parts, number, schema)
-        if block is None:
-            block = _drawn_block(generator, schema, size, stream)
-            if parts is not None and len(sizes) > 1:
-                parts.keep(f"{number}report", _as_table(block[1]))
-                parts.keep(f"{number}rows", schema.stored(block[0]))
-        tables.append(block[0])
-        reports.append(block[1])
-    return pd.concat(tables, ignore_index=True), DrawReport.joined(reports)
+
+    def __init__(
+        self,
+        generator: CovariateGenerator,
+        schema: TableSchema,
+        n_rows: int,
+        rng: np.random.Generator,
+        parts: KeptParts | None = None,
+    ) -> None:
+        self._generator, self._schema, self._parts = generator, schema, parts
+        self._sizes = [min(BLOCK_ROWS, n_rows - start) for start in range(0, n_rows, BLOCK_ROWS)]
+        self._streams = rng.spawn(len(self._sizes)) if len(self._sizes) > 1 else [rng]
+        self._reports: list[DrawReport] = []
+
+    def blocks(self) -> Iterator[pd.DataFrame]:
+        """Give canonical rows, `BLOCK_ROWS` at a time; once.
+
+        Raises
+        ------
+        YieldTooLow
+            If fewer than `MIN_VALID_SHARE` of at least `MIN_DRAWN` rows of a
+            block are valid.
+        GeneratorError
+            If the generator gives no rows, or other columns.
+        """
+        for number, (size, stream) in enumerate(zip(self._sizes, self._streams, strict=True)):
+            rows, report = self._kept(number) or self._drawn(number, size, stream)
+            self._reports.append(report)
+            yield rows
+
+    @property
+    def report(self) -> DrawReport:
+        """How many rows the blocks given so far took."""
+        return DrawReport.joined(self._reports)
+
+    def _kept(self, number: int) -> tuple[pd.DataFrame, DrawReport] | None:
+        return None if self._parts is None else _kept_block(self._parts, number, self._schema)
+
+    def _drawn(
+        self, number: int, size: int, stream: np.random.Generator
+    ) -> tuple[pd.DataFrame, DrawReport]:
+        rows, report = _drawn_block(self._generator, self._schema, size, stream)
+        if self._parts is not None and len(self._sizes) > 1:
+            self._parts.keep(f"{number}report", _as_table(report))
+            self._parts.keep(f"{number}rows", self._schema.stored(rows))
+        return rows, report
 
 
 def _kept_block(

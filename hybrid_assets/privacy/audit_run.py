@@ -9,7 +9,8 @@ import pandas as pd
 
 from hybrid_assets.estimators import estimate_from_cross_fits
 from hybrid_assets.generators import CovariateGenerator, draw_valid
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import (
     AnyNuisanceSettings,
     cross_fit_draws,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.location_scale import draw_continuous
 from hybrid_assets.nuisance import OutcomeModel
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema

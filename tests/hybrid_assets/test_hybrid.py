@@ -10,7 +10,8 @@ from hybrid_assets.estimators import (
     estimate_ate,
     estimate_from_cross_fits,
 )
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.location_scale import (
     N_GROUPS,
     bare_predictions,

@@ -15,7 +15,8 @@ from dagster_project.study_file import StudyFile, read_study_file
 from hybrid_assets.errors import HybridAssetsError
 from hybrid_assets.estimators import estimate_effects
 from hybrid_assets.generators import GENERATORS, draw_valid
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import cross_fit_draws, fit_outcome_model, fit_propensity_model
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.splits import Splits

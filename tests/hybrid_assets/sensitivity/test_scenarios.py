@@ -3,7 +3,8 @@ import pytest
 
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.generators.cart import CartGenerator, CartSettings
-from hybrid_assets.hybrid import GeneratingModels, HybridSettings, hybrid_triplets
+from hybrid_assets.hybrid import GeneratingModels, HybridSettings
+from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import cross_fit, fit_propensity_model
 from hybrid_assets.privacy.dcr import distance_to_closest_record
 from hybrid_assets.privacy.records import RecordEncoder
