@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of the real `hybrid run` and `hybrid release`, and what is left.
+"""SIGKILL at random moments of the real `hybrid run`, and what is left.
 
     python -m benchmarks.soak_kills --moments 30 --into benchmarks/soak_kills.jsonl
 
@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import dagster as dg
 import yaml
 
 from warehouse import Warehouse, check_audit
@@ -41,6 +42,8 @@ GENERATORS: dict[str, dict[str, object]] = {
     "llm": {"steps": 200},
 }
 FIRST, SECOND = 7, 8
+BEGUN = {dg.DagsterEventType.STEP_START}
+ENDED = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE}
 VICTIMS = ("group", "run", "step")
 Versions = dict[str, str]
 
@@ -49,18 +52,21 @@ def write_study(folder: Path, random_seed: int, generators: list[str]) -> None:
     """Write the study file; another seed is another version of all that is drawn."""
     chosen = {name: GENERATORS[name] for name in generators}
     attributes = STUDY | {"generators": chosen, "random_seed": random_seed}
+    write_attributes(folder, attributes)
+
+
+def write_attributes(folder: Path, attributes: dict[str, object]) -> None:
+    """Write ``defs.yaml`` of the study to kill."""
+    content = {"type": "dagster_project.component.StudyComponent", "attributes": attributes}
     (folder / "killed").mkdir(exist_ok=True)
-    (folder / "killed" / "defs.yaml").write_text(
-        yaml.safe_dump(
-            {"type": "dagster_project.component.StudyComponent", "attributes": attributes}
-        )
-    )
+    (folder / "killed" / "defs.yaml").write_text(yaml.safe_dump(content))
 
 
-def start(home: Path, studies: Path) -> subprocess.Popen[str]:
-    """Start `hybrid run` in a process group of its own."""
+def start(home: Path, studies: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a `hybrid` command, such as `run`, in a process group of its own."""
+    command, *options = words
     return subprocess.Popen(
-        [sys.executable, "-m", "dagster_project.command_line", "run", "killed"],
+        [sys.executable, "-m", "dagster_project.command_line", command, "killed", *options],
         env={**os.environ, "HYBRID_HOME": str(home), "HYBRID_STUDIES": str(studies)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -69,12 +75,12 @@ def start(home: Path, studies: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(home: Path, studies: Path) -> float:
-    """Run to the end; give the seconds it took."""
+def finish(home: Path, studies: Path, *words: str, code: int = 0) -> float:
+    """Let a command come to its end, and to an exit code; give the seconds it took."""
     started = time.monotonic()
-    process = start(home, studies)
+    process = start(home, studies, *words)
     shown, _ = process.communicate(timeout=1200)
-    if process.returncode != 0:
+    if process.returncode != code:
         raise RuntimeError(shown[-2000:])
     return time.monotonic() - started
 
@@ -102,6 +108,15 @@ def steps_of(run: subprocess.Popen[str]) -> list[int]:
     return [pid for pid, parent in own.items() if parent in own and parent != run.pid]
 
 
+def under_way(home: Path) -> list[str]:
+    """Name the steps of the last run that had started and not ended."""
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        (run,) = instance.get_runs(limit=1)
+        found = [instance.get_records_for_run(run.run_id, None, kind) for kind in (BEGUN, ENDED)]
+    begun, ended = ({str(r.event_log_entry.step_key) for r in each.records} for each in found)
+    return sorted(begun - ended)
+
+
 def kill(run: subprocess.Popen[str], victim: str) -> str:
     """Kill what is meant, or the group where there is no step; give what was killed."""
     steps = steps_of(run)
@@ -120,18 +135,19 @@ def moment(number: int, before: Path, studies: Path, seconds: float, after: Vers
     rng = random.Random(number)
     home = before.with_name(f"home{number}")
     shutil.copytree(before, home)
-    run = start(home, studies)
-    time.sleep(rng.uniform(0.15, 1.0) * seconds)
+    run = start(home, studies, "run")
+    time.sleep(rng.uniform(0.3, 1.0) * seconds)
     ended = run.poll() is not None
     killed = "nothing: it had ended" if ended else kill(run, VICTIMS[number % 3])
     if killed != "step" and not ended:
         run.wait()
     shown = run.communicate()[0] if killed in ("step",) or ended else ""
+    at_work = under_way(home)
     left = versions(home)
     faults = check_audit(home, "killed").faults
     known = set(after.values()) | set(versions(before).values())
     torn = [key for key, version in left.items() if version not in known]
-    took = finish(home, studies)
+    took = finish(home, studies, "run")
     now = versions(home)
     differing = [key for key in after if now.get(key) != after[key]]
     faults += check_audit(home, "killed").faults
@@ -141,6 +157,7 @@ def moment(number: int, before: Path, studies: Path, seconds: float, after: Vers
     return {
         "moment": number,
         "killed": killed,
+        "under_way": at_work,
         "new_when_killed": len(new),
         "of": len(after),
         "faults": list(faults),
@@ -164,10 +181,10 @@ def main() -> None:
         studies = Path(scratch)
         before, undisturbed = studies / "before", studies / "undisturbed"
         write_study(studies, FIRST, asked.generators)
-        finish(before, studies)
+        finish(before, studies, "run")
         write_study(studies, SECOND, asked.generators)
         shutil.copytree(before, undisturbed)
-        seconds = finish(undisturbed, studies)
+        seconds = finish(undisturbed, studies, "run")
         after = versions(undisturbed)
         for number in numbers:
             told = moment(number, before, studies, seconds, after)

@@ -1,7 +1,6 @@
 """How every asset of a study is declared: one decorator for what they share."""
 
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import dagster as dg
 from dagster_project.abandoned_runs import end_with_run
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
+from dagster_project.declaration import declared_asset
 from dagster_project.heartbeat import heartbeat
 from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
@@ -20,12 +20,8 @@ from dagster_project.trial import at_version, launched_study
 Privacy = Literal["confidential", "derived", "release"]
 JobWord = Literal["refresh", "simulate", "release"]
 AssetBody = Callable[[AssetRun], AssetResult]
-
-
-def introspected(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep a function's signature with it: Dagster asks for it some twenty times an asset."""
-    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return function
+Made = Iterator[AssetResult]
+NEEDS = frozenset({"storage", "compute"})
 
 
 def group_of(study: StudyFile, asset: str) -> str:
@@ -89,23 +85,7 @@ class AssetFactory:
         """
 
         def declare(body: AssetBody) -> dg.AssetsDefinition:
-            @dg.asset(
-                key=self.key(name),
-                deps=[self.key(dep) for dep in deps],
-                group_name=group_of(self.study, name),
-                owners=list(self.study.owners),
-                kinds=set(kinds),
-                tags={"privacy": privacy, "job": job},
-                code_version=self._code_version,
-                description=body.__doc__,
-                check_specs=list(checks),
-                pool=pool,
-                freshness_policy=self._freshness if job == "refresh" else None,
-                automation_condition=condition,
-                required_resource_keys={"storage", "compute"},
-            )
-            @introspected
-            def materialize(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+            def materialize(context: dg.AssetExecutionContext, _: Mapping[str, Any]) -> Made:
                 storage, compute = context.resources.storage, context.resources.compute
                 end_with_run(context.instance, context.run)
                 with told_errors(context):
@@ -113,8 +93,21 @@ class AssetFactory:
                     study = at_version(study, storage.seed_version, self.folder)
                     run = AssetRun(study, self.folder, name, storage, context, compute)
                     with heartbeat(context):
-                        return body(run)
+                        made = body(run)
+                yield made
 
-            return materialize
+            spec = dg.AssetSpec(
+                self.key(name),
+                deps=[self.key(dep) for dep in deps],
+                group_name=group_of(self.study, name),
+                owners=list(self.study.owners),
+                kinds=set(kinds),
+                tags={"privacy": privacy, "job": job},
+                code_version=self._code_version,
+                description=body.__doc__,
+                freshness_policy=self._freshness if job == "refresh" else None,
+                automation_condition=condition,
+            )
+            return declared_asset(spec, materialize, checks, needs=NEEDS, pool=pool)
 
         return declare

@@ -1,13 +1,15 @@
 """Asset checks from the data suites: one multi-check for each guarded table."""
 
 import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from dagster_project.asset_factory import introspected
 from dagster_project.asset_run import asset_key
 from dagster_project.check_log import check_records, provenance
+from dagster_project.declaration import declared_checks
 from dagster_project.display import small_table
 from dagster_project.resources import StorageResource
 from dagster_project.step_errors import told_errors
@@ -33,17 +35,9 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
     key = asset_key(study, asset)
     rules = {name: rule for name, rule in SUITE.items() if not _left_out(asset, name)}
 
-    @dg.multi_asset_check(
-        name="_".join(["suite", *key.path]),
-        specs=[
-            dg.AssetCheckSpec(name, asset=key, blocking=True, description=rule.__doc__)
-            for name, rule in rules.items()
-        ],
-        can_subset=True,
-        required_resource_keys={"storage"},
-    )
-    @introspected
-    def suite(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
+    def suite(
+        context: dg.AssetCheckExecutionContext, _: Mapping[str, Any]
+    ) -> Iterator[dg.AssetCheckResult]:
         with told_errors(context):
             started, storage = time.perf_counter(), context.resources.storage
             launched = launched_study(study, storage, asset)
@@ -65,7 +59,12 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
             )
         yield from results
 
-    return suite
+    specs = [
+        dg.AssetCheckSpec(name, asset=key, blocking=True, description=rule.__doc__)
+        for name, rule in rules.items()
+    ]
+    name = "_".join(["suite", *key.path])
+    return declared_checks(name, suite, specs, needs=frozenset({"storage"}))
 
 
 def _left_out(asset: str, rule: str) -> bool:

@@ -4,8 +4,6 @@ import errno
 import os
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
-
 from dagster_project.resources import HOME_VARIABLE, hybrid_home
 
 STAYS = "then run again; the last complete tables stay as they are"
@@ -32,6 +30,8 @@ def refused_by_system(error: BaseException) -> str | None:
     Only the kind of the refusal and the name of a file are told: a library's own words may quote
     a cell.
     """
+    from sqlalchemy.exc import OperationalError
+
     if is_out_of_memory(error):
         return f"memory ran out: {LESS_MEMORY}, {STAYS}"
     if isinstance(error, OSError) and error.errno in ADVICE:

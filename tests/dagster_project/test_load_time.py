@@ -19,7 +19,8 @@ print(json.dumps({
     "jobs": sorted(job.name for job in location.resolve_all_job_defs()),
 }))
 """
-HEAVY = {"torch", "transformers", "be_great", "ctgan", "sklearn", "scipy", "matplotlib", "jinja2"}
+HEAVY = {"torch", "transformers", "be_great", "ctgan", "great_expectations", "opendp", "sklearn"}
+HEAVY |= {"scipy", "matplotlib", "jinja2", "sqlalchemy"}
 MOST_OWN_MODULES = 300  # 245 when this was written
 
 
