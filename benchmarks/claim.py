@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.claim_draws import STUDIES, ClaimDraw, Task, read_draws, run_draw, unfinished
 from benchmarks.claim_page import claim_page
 from hybrid_assets.errors import HybridAssetsError
-from hybrid_assets.processes import end_with_parent
+from hybrid_assets.processes import local_processes
 
 FOLDER = Path(__file__).parent
 
@@ -34,12 +33,11 @@ def attempt(task: Task) -> ClaimDraw | str:
 def run_tasks(tasks: list[Task], file: Path, n_processes: int) -> int:
     """Run draws, append each to `file` as it ends, and give the number that failed."""
     n_failed = 0
-    spawn = multiprocessing.get_context("spawn")  # torch does not survive a fork
     file.parent.mkdir(parents=True, exist_ok=True)
     cut_off = file.is_file() and not file.read_bytes().endswith(b"\n")
     with (
         file.open("a", encoding="utf-8") as lines,
-        ProcessPoolExecutor(n_processes, spawn, end_with_parent) as pool,
+        local_processes(n_processes) as pool,
     ):
         lines.write("\n" if cut_off else "")
         running = {pool.submit(attempt, task): task for task in tasks}

@@ -25,7 +25,7 @@ def performance(design: Design) -> pd.DataFrame:
     """Analyse fresh studies with the default library and one fold draw."""
     rng = np.random.default_rng(RANDOM_SEED)
     plan = plan_benchmark(DesignPopulation(design), SETTINGS, rng)
-    return run_benchmark(plan, n_processes=1).performance
+    return run_benchmark(plan).performance
 
 
 def lines(design: Design, found: pd.DataFrame) -> list[str]:

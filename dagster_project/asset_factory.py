@@ -12,6 +12,7 @@ from dagster_project.abandoned_runs import end_with_run
 from dagster_project.asset_run import AssetResult, AssetRun, asset_key
 from dagster_project.code_version import science_version
 from dagster_project.declaration import declared_asset
+from dagster_project.engines import step_settings
 from dagster_project.heartbeat import heartbeat
 from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
@@ -75,13 +76,14 @@ class AssetFactory:
         checks: Sequence[dg.AssetCheckSpec] = (),
         pool: str | None = None,
         job: JobWord = "refresh",
+        hands_out: bool = False,
         condition: dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey] | None = None,
     ) -> Callable[[AssetBody], dg.AssetsDefinition]:
         """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown.
 
         Its `job` is ``refresh``, or ``simulate`` (takes minutes) or ``release`` for what is made
-        when asked for. A `condition` makes the asset anew by itself, once the UI's automation
-        sensor is turned on.
+        when asked for. One that `hands_out` its work takes no core of a cluster itself. A
+        `condition` makes the asset anew by itself, once the UI's automation sensor is turned on.
         """
 
         def declare(body: AssetBody) -> dg.AssetsDefinition:
@@ -108,6 +110,7 @@ class AssetFactory:
                 freshness_policy=self._freshness if job == "refresh" else None,
                 automation_condition=condition,
             )
-            return declared_asset(spec, materialize, checks, needs=NEEDS, pool=pool)
+            step = step_settings(pool, hands_out=hands_out)
+            return declared_asset(spec, materialize, checks, needs=NEEDS, step=step)
 
         return declare

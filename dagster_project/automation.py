@@ -2,7 +2,6 @@
 
 import functools
 import operator
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from dagster_project.asset_factory import JobWord
+from dagster_project.engines import chosen_engine, engine_executor, n_cores
 from dagster_project.private_branch import PRIVATE_ASSETS
 from dagster_project.schedule import MAX_RUNTIME
 from dagster_project.study_file import StudyFile
@@ -44,9 +44,13 @@ def step_executor(
 ) -> dg.ExecutorDefinition:
     """Run each step in a process of its own, at most `n_steps` (one for each core) at a time.
 
+    Or on the engine that this deployment chose, which knows itself for how many it has room.
     Steps are forked from a server that has imported `PRELOADED` once, and what the generators of
     `study` need: a step then starts in a fifth of a second instead of importing for twenty.
     """
+    engine = chosen_engine()
+    if engine != "processes":
+        return engine_executor(engine)
     kinds = {settings.kind for settings in study.generators.values()} if study else set()
     networks = [module for kind in sorted(kinds) for module in PRELOADED_FOR.get(kind, [])]
     return dg.multiprocess_executor.configured(
@@ -55,13 +59,6 @@ def step_executor(
             "start_method": {"forkserver": {"preload_modules": [*PRELOADED, *networks]}},
         }
     )
-
-
-def n_cores() -> int:
-    """Count the cores that this process may use, where the system tells."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def refresh_job(study: StudyFile) -> "UnresolvedAssetJobDefinition":

@@ -11,6 +11,7 @@ from dagster_project.asset_run import asset_key
 from dagster_project.check_log import check_records, provenance
 from dagster_project.declaration import declared_checks
 from dagster_project.display import small_table
+from dagster_project.engines import step_settings
 from dagster_project.resources import StorageResource
 from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
@@ -64,7 +65,8 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
         for name, rule in rules.items()
     ]
     name = "_".join(["suite", *key.path])
-    return declared_checks(name, suite, specs, needs=frozenset({"storage"}))
+    needs = frozenset({"storage"})
+    return declared_checks(name, suite, specs, needs=needs, step=step_settings())
 
 
 def _left_out(asset: str, rule: str) -> bool:

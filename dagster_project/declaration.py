@@ -17,6 +17,8 @@ from dagster._core.definitions.assets.definition.assets_definition import (
 )
 from dagster._core.definitions.input import InputDefinition
 
+from dagster_project.engines import StepSettings
+
 Compute = Callable[..., Iterator[Any]]
 TABLE_OUTPUT, CHECK_OUTPUT = dg.Out(), dg.Out(None)
 OPTIONAL_CHECK_OUTPUT = dg.Out(None, is_required=False)
@@ -28,7 +30,7 @@ def declared_asset(
     checks: Iterable[dg.AssetCheckSpec],
     *,
     needs: frozenset[str],
-    pool: str | None = None,
+    step: StepSettings,
 ) -> dg.AssetsDefinition:
     """Declare an asset that one op makes, with the checks that it evaluates itself.
 
@@ -42,8 +44,8 @@ def declared_asset(
         Of this asset.
     needs : frozenset of str
         Keys of resources.
-    pool : str, optional
-        Where its step queues.
+    step : StepSettings
+        Where its step queues, and what it needs of a cluster.
     """
     by_output = _by_output(checks)
     reads = _by_input(dep.asset_key for dep in spec.deps)
@@ -55,7 +57,9 @@ def declared_asset(
         description=spec.description,
         required_resource_keys=needs,
         code_version=spec.code_version,
-        pool=pool,
+        pool=step.pool,
+        tags=step.tags,
+        retry_policy=step.retry_policy,
     )
     return dg.AssetsDefinition(
         node_def=op,
@@ -67,7 +71,12 @@ def declared_asset(
 
 
 def declared_checks(
-    name: str, compute: Compute, checks: Iterable[dg.AssetCheckSpec], *, needs: frozenset[str]
+    name: str,
+    compute: Compute,
+    checks: Iterable[dg.AssetCheckSpec],
+    *,
+    needs: frozenset[str],
+    step: StepSettings,
 ) -> dg.AssetChecksDefinition:
     """Declare checks that one op evaluates, all or some of them.
 
@@ -81,6 +90,8 @@ def declared_checks(
         Of one asset.
     needs : frozenset of str
         Keys of resources.
+    step : StepSettings
+        What the step needs of a cluster.
     """
     by_output = _by_output(checks)
     reads = _by_input(spec.asset_key for spec in by_output.values())
@@ -91,6 +102,8 @@ def declared_checks(
         outs=dict.fromkeys(by_output, OPTIONAL_CHECK_OUTPUT),
         config_schema={},
         required_resource_keys=needs,
+        tags=step.tags,
+        retry_policy=step.retry_policy,
     )
     declared: dg.AssetChecksDefinition = dg.AssetChecksDefinition.create(
         node_def=op,

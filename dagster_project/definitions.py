@@ -12,13 +12,14 @@ from dagster_project.automation import step_executor
 from dagster_project.factory import study_definitions
 from dagster_project.instance import keep_files_private
 from dagster_project.notifications import SENSORS, Notifier
-from dagster_project.private_errors import keep_errors_private
+from dagster_project.private_errors import keep_errors_private, keep_output_private
 from dagster_project.resources import IN_CHECKOUT, RESOURCES
 from dagster_project.study_file import read_study_file
 from dagster_project.study_folders import packaged_study_files, user_study_files
 
 # Here, since every process that runs a step or serves code imports this.
 keep_errors_private()
+keep_output_private()
 keep_files_private()
 
 

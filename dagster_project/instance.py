@@ -6,6 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dagster_project.private_errors import SILENT
 from dagster_project.resources import HOME_VARIABLE, hybrid_home
 
 SETTINGS = Path(__file__).with_name("instance.yaml")
@@ -40,10 +41,7 @@ def prepare_instance() -> Path:
     if is_new:
         shutil.copyfile(SETTINGS, folder / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(folder)
-    os.environ["DAGSTER_REDACT_USER_CODE_ERRORS"] = "1"
-    # Dagster's commands reset every logger below "dagster", and so would print what is masked.
-    os.environ["DAGSTER_REDACTED_ERROR_LOGGER_NAME"] = "hybrid.redacted_errors"
-    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    os.environ.update(SILENT)
     if is_new:
         _limit_pools()
     return folder

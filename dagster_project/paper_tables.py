@@ -1,8 +1,6 @@
 """Paper 1's published tables beside what its data and its recipe give here."""
 
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ from rich.table import Table
 
 from dagster_project.sources.csv_file import CsvSource
 from hybrid_assets.errors import SourceError
-from hybrid_assets.processes import end_with_parent
+from hybrid_assets.processes import local_processes
 from hybrid_assets.published import PUBLISHED_LABEL
 from hybrid_assets.published.paper1 import FILE_ROWS, TABLE_1, TABLE_2, TABLE_3, FigureTable
 from hybrid_assets.published.recipe import SCHEMA, recomputed_tables
@@ -56,10 +54,7 @@ def recomputed_in_processes(
     tables: dict[str, pd.DataFrame],
 ) -> tuple[FigureTable, FigureTable, FigureTable]:
     """Recompute the three tables with one process for each core."""
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        max(os.cpu_count() or 1, 1), mp_context=fresh, initializer=end_with_parent
-    ) as processes:
+    with local_processes(os.cpu_count() or 1) as processes:
         return recomputed_tables(tables, processes.map)
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from multiprocessing import parent_process
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context, parent_process
+
+
+def local_processes(n_processes: int) -> ProcessPoolExecutor:
+    """Give fresh processes of this machine, started when there is work for them.
+
+    Threads of the parent, such as torch's, do not survive a fork.
+    """
+    return ProcessPoolExecutor(n_processes, get_context("spawn"), end_with_parent)
 
 
 def end_with_parent() -> None:

@@ -1,6 +1,5 @@
 """Which estimator to use: simulated on the study's own hybrid population."""
 
-import os
 import time
 
 import dagster as dg
@@ -13,6 +12,7 @@ from dagster_project.display import small_table
 from dagster_project.earlier_settings import earlier_settings
 from dagster_project.hybrid_recipe import generating_models, hybrid_settings
 from dagster_project.private_branch import made_with
+from dagster_project.workers import workers
 from hybrid_assets.benchmark import (
     PERFORMANCE_COMMENTS,
     BenchmarkPlan,
@@ -52,17 +52,19 @@ def benchmark_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefini
         kinds={"duckdb"},
         privacy="derived",
         job="simulate",
+        hands_out=True,
     )
     def estimator_benchmark(run: AssetRun) -> AssetResult:
         """Estimators on fresh tables whose effect is known: bias, error, coverage, power."""
         plan = _plan(run, covariates)
         parts = run.unfinished_parts()
-        result = run_benchmark(
-            plan,
-            finished=parts.read(),
-            progress=BenchmarkObserver(run, parts),
-            n_processes=os.cpu_count() or 1,
-        )
+        with workers() as pool:
+            result = run_benchmark(
+                plan,
+                finished=parts.read(),
+                progress=BenchmarkObserver(run, parts),
+                workers=pool,
+            )
         recorded = run.record_table(
             result.performance,
             files={"recommendations.json": RECOMMENDATIONS.dump_json(result.recommendations)},

@@ -32,6 +32,7 @@ from dagster_project.privacy_results import (
 from dagster_project.row_scores import block_loss_rows, can_score
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import treated_probability
+from dagster_project.workers import workers
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators import (
@@ -48,6 +49,7 @@ from hybrid_assets.fidelity import (
 from hybrid_assets.nuisance import cross_fit
 from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
 from hybrid_assets.privacy.ledger import WITHOUT_PRIVACY_NOISE
+from hybrid_assets.privacy.nearest import POINTS_HANDED_OUT
 from hybrid_assets.published import PUBLISHED_GENERATOR_LABEL
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
 from hybrid_assets.schema import TableSchema
@@ -97,6 +99,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         privacy="derived",
         checks=[copies, share, verdict],
         pool="memory",
+        hands_out=make.study.n_synthetic > POINTS_HANDED_OUT,
     )
     def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distances and attacks, each with what unseen people would give beside it."""
@@ -172,11 +175,12 @@ def _distances(run: AssetRun) -> dict[str, DcrEvaluation]:
     schema = run.schema()
     train, holdout = (schema.rounded(run.part(part, schema)) for part in ("train", "holdout"))
     tables = _synthetic_tables(run, schema)
-    return {
-        HYBRID_W: evaluate_dcr(tables[HYBRID], train, holdout, schema.covariates),
-        HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema),
-        FULL: evaluate_dcr(tables[FULL], train, holdout, schema),
-    }
+    with workers() as pool:
+        return {
+            HYBRID_W: evaluate_dcr(tables[HYBRID], train, holdout, schema.covariates, pool),
+            HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema, pool),
+            FULL: evaluate_dcr(tables[FULL], train, holdout, schema, pool),
+        }
 
 
 def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:

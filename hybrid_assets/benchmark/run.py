@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 
 import pandas as pd
 
@@ -15,7 +15,6 @@ from hybrid_assets.benchmark.performance import performance
 from hybrid_assets.benchmark.plan import BenchmarkPlan, Block
 from hybrid_assets.benchmark.recommendation import Recommendation, recommend
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.processes import end_with_parent
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,12 +61,12 @@ def run_benchmark(
     *,
     finished: pd.DataFrame | None = None,
     progress: Callable[[BenchmarkProgress], None] | None = None,
-    n_processes: int = 1,
+    workers: Executor | None = None,
 ) -> BenchmarkResult:
     """Simulate the estimators on populations whose effect is known.
 
     Each block of replicates has its own random stream, so that a run that was
-    interrupted and resumed, or run by several processes, gives the same bytes.
+    interrupted and resumed, or run by several workers, gives the same bytes.
 
     Parameters
     ----------
@@ -76,7 +75,8 @@ def run_benchmark(
         Replicates of an earlier run; blocks of another plan are left aside.
     progress : callable, optional
         Called after each block. An exception it raises ends the run.
-    n_processes : int
+    workers : Executor, optional
+        Runs the blocks: processes of this machine, or tasks of a cluster; this process if None.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def run_benchmark(
     found = _kept(finished, blocks)
     waiting = [block for block in blocks if block.key not in found]
     # closed here: an interrupt that a traceback holds would leave workers waiting for ever
-    with closing(_run(plan, waiting, n_processes)) as running:
+    with closing(_run(plan, waiting, workers)) as running:
         for block, replicates in running:
             found[block.key] = replicates
             if progress is not None:
@@ -112,41 +112,22 @@ def _kept(finished: pd.DataFrame | None, blocks: list[Block]) -> dict[str, pd.Da
 
 
 def _run(
-    plan: BenchmarkPlan, blocks: list[Block], n_processes: int
+    plan: BenchmarkPlan, blocks: list[Block], workers: Executor | None
 ) -> Generator[tuple[Block, pd.DataFrame], None, None]:
-    if n_processes == 1 or len(blocks) < 2:
+    if workers is None or len(blocks) < 2:
         for block in blocks:
             yield block, run_block(plan, block)
         return
-    with ProcessPoolExecutor(
-        min(n_processes, len(blocks)),
-        mp_context=get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(plan,),
-    ) as executor:
-        futures: dict[Future[pd.DataFrame], Block] = {
-            executor.submit(_run_in_worker, block): block for block in blocks
-        }
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        finally:
-            executor.shutdown(cancel_futures=True)
-
-
-_plan_of_worker: BenchmarkPlan | None = None
-
-
-def _start_worker(plan: BenchmarkPlan) -> None:
-    """Receive the plan once, not with every block; end when the parent does."""
-    global _plan_of_worker
-    _plan_of_worker = plan
-    end_with_parent()
-
-
-def _run_in_worker(block: Block) -> pd.DataFrame:
-    assert _plan_of_worker is not None
-    return run_block(_plan_of_worker, block)
+    work = partial(run_block, plan)
+    futures: dict[Future[pd.DataFrame], Block] = {
+        workers.submit(work, block): block for block in blocks
+    }
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _result(plan: BenchmarkPlan, replicates: pd.DataFrame) -> BenchmarkResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Self
 
@@ -143,7 +144,11 @@ def distance_to_closest_record(
 
 
 def evaluate_dcr(
-    synthetic: pd.DataFrame, train: pd.DataFrame, holdout: pd.DataFrame, schema: TableSchema
+    synthetic: pd.DataFrame,
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    schema: TableSchema,
+    workers: Executor | None = None,
 ) -> DcrEvaluation:
     """Measure distances from synthetic rows to people, and between people.
 
@@ -154,6 +159,8 @@ def evaluate_dcr(
         those that the generator has seen.
     schema : TableSchema
         Columns that count, e.g. ``schema.covariates``.
+    workers : Executor, optional
+        Searches blocks of many rows; this process if None.
 
     Raises
     ------
@@ -167,12 +174,12 @@ def evaluate_dcr(
             )
     encoder = RecordEncoder.fit(train, schema)
     points, people, unseen = (encoder.encode(table) for table in (synthetic, train, holdout))
-    found = _Owners.of(points, people, unseen)
+    found = _Owners.of(points, people, unseen, workers)
     to_train, to_holdout = (
         found.train.distances[found.row_of],
         found.holdout.distances[found.row_of],
     )
-    between = nearest_distances(unseen, people)
+    between = nearest_distances(unseen, people, workers)
     return DcrEvaluation(
         synthetic_to_train=DistanceQuantiles.of(to_train),
         synthetic_to_holdout=DistanceQuantiles.of(to_holdout),
@@ -228,14 +235,20 @@ class _Owners:
     n_at_holdout: np.ndarray
 
     @classmethod
-    def of(cls, points: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> Self:
+    def of(
+        cls,
+        points: np.ndarray,
+        train: np.ndarray,
+        holdout: np.ndarray,
+        workers: Executor | None = None,
+    ) -> Self:
         rows, row_of = distinct_points(points)
         people, person_at = distinct_points(train)
         unseen, unseen_at = distinct_points(holdout)
         return cls(
             row_of,
-            nearest_pairs(rows, people),
-            nearest_pairs(rows, unseen),
+            nearest_pairs(rows, people, workers),
+            nearest_pairs(rows, unseen, workers),
             np.bincount(person_at),
             np.bincount(unseen_at),
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +17,7 @@ MAX_TREE_DIMENSIONS, MAX_TREE_NUMBERS = 12, 8
 TIE_TOLERANCE = 1e-9  # relative: the same difference, rounded at two places
 ROWS_TOGETHER, MAX_CACHED_REFERENCES = 8192, 16_384
 CELLS_TOGETHER = 4_000_000  # 32 MB of float64
+POINTS_HANDED_OUT = 50_000  # a second's work, which a worker's share of the references costs once
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class NearestPairs:
     owners: np.ndarray
 
 
-def nearest_distances(points: np.ndarray, references: np.ndarray) -> np.ndarray:
+def nearest_distances(
+    points: np.ndarray, references: np.ndarray, workers: Executor | None = None
+) -> np.ndarray:
     """Give each point's distance to the closest reference.
 
     Parameters
@@ -43,6 +48,8 @@ def nearest_distances(points: np.ndarray, references: np.ndarray) -> np.ndarray:
     points : ndarray of float64, shape (n, p)
     references : ndarray of float64, shape (m, p)
         At least one.
+    workers : Executor, optional
+        Searches blocks of many points; this process if None. The result is the same.
 
     Returns
     -------
@@ -57,10 +64,12 @@ def nearest_distances(points: np.ndarray, references: np.ndarray) -> np.ndarray:
     require_finite(points, references)
     distinct, row_of = distinct_points(points)
     targets, _ = distinct_points(references)
-    return np.asarray(_nearest(distinct, targets, n_sought=1).distances[row_of])
+    return np.asarray(_in_blocks(distinct, targets, 1, workers).distances[row_of])
 
 
-def nearest_pairs(points: np.ndarray, references: np.ndarray) -> NearestPairs:
+def nearest_pairs(
+    points: np.ndarray, references: np.ndarray, workers: Executor | None = None
+) -> NearestPairs:
     """Pair each point with every reference that is closest to it.
 
     Parameters
@@ -68,6 +77,8 @@ def nearest_pairs(points: np.ndarray, references: np.ndarray) -> NearestPairs:
     points : ndarray of float64, shape (n, p)
     references : ndarray of float64, shape (m, p)
         Distinct.
+    workers : Executor, optional
+        Searches blocks of many points; this process if None. The result is the same.
 
     Raises
     ------
@@ -75,7 +86,7 @@ def nearest_pairs(points: np.ndarray, references: np.ndarray) -> NearestPairs:
         If a coordinate is missing or infinite.
     """
     require_finite(points, references)
-    return _nearest(points, references, n_sought=2)
+    return _in_blocks(points, references, 2, workers)
 
 
 class NeighbourSearch:
@@ -141,6 +152,22 @@ def prefers_tree(references: np.ndarray) -> bool:
     low, high = references.min(axis=0), references.max(axis=0)
     has_two_values = ((references == low) | (references == high)).all(axis=0)
     return int((~has_two_values).sum()) <= MAX_TREE_NUMBERS
+
+
+def _in_blocks(
+    points: np.ndarray, references: np.ndarray, n_sought: int, workers: Executor | None
+) -> NearestPairs:
+    if workers is None or len(points) <= POINTS_HANDED_OUT:
+        return _nearest(points, references, n_sought)
+    starts = range(0, len(points), POINTS_HANDED_OUT)
+    search = partial(_nearest, references=references, n_sought=n_sought)
+    blocks = (points[first : first + POINTS_HANDED_OUT] for first in starts)
+    found = list(workers.map(search, blocks))
+    return NearestPairs(
+        np.concatenate([block.distances for block in found]),
+        np.concatenate([first + block.rows for first, block in zip(starts, found, strict=True)]),
+        np.concatenate([block.owners for block in found]),
+    )
 
 
 def _nearest(points: np.ndarray, references: np.ndarray, n_sought: int) -> NearestPairs:

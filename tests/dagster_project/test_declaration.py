@@ -8,6 +8,7 @@ from dagster._core.remote_representation.external_data import JobDataSnap, Repos
 from dagster_shared.serdes import serialize_value
 
 from dagster_project.declaration import declared_asset, declared_checks
+from dagster_project.engines import StepSettings
 
 KEY = dg.AssetKey(["study", "cart", "table"])
 DEPS = [dg.AssetKey(["study", "b-c"]), dg.AssetKey(["study", "a"])]
@@ -15,6 +16,7 @@ CHECKS = [
     dg.AssetCheckSpec("whole", asset=KEY, description="No row is missing.", blocking=True),
     dg.AssetCheckSpec("even", asset=KEY),
 ]
+STEP = StepSettings("gpu", {"engine/config": {"num_cpus": 1}}, dg.RetryPolicy(max_retries=2))
 SHOWN: dict[str, Any] = {
     "deps": DEPS,
     "group_name": "study/cart",
@@ -38,7 +40,15 @@ def evaluated(context: dg.AssetCheckExecutionContext, _: object = None) -> Itera
 
 
 def decorated_asset() -> dg.AssetsDefinition:
-    @dg.asset(key=KEY, **SHOWN, check_specs=CHECKS, pool="gpu", required_resource_keys={"storage"})
+    @dg.asset(
+        key=KEY,
+        **SHOWN,
+        check_specs=CHECKS,
+        pool="gpu",
+        required_resource_keys={"storage"},
+        op_tags=STEP.tags,
+        retry_policy=STEP.retry_policy,
+    )
     def body(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         yield from made(context)
 
@@ -47,7 +57,12 @@ def decorated_asset() -> dg.AssetsDefinition:
 
 def decorated_checks() -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
-        name="suite", specs=CHECKS, can_subset=True, required_resource_keys={"storage"}
+        name="suite",
+        specs=CHECKS,
+        can_subset=True,
+        required_resource_keys={"storage"},
+        op_tags=STEP.tags,
+        retry_policy=STEP.retry_policy,
     )
     def body(context: dg.AssetCheckExecutionContext):  # type: ignore[no-untyped-def]
         yield from evaluated(context)
@@ -57,8 +72,8 @@ def decorated_checks() -> dg.AssetChecksDefinition:
 
 def put_together() -> tuple[dg.AssetsDefinition, dg.AssetChecksDefinition]:
     needs = frozenset({"storage"})
-    asset = declared_asset(dg.AssetSpec(KEY, **SHOWN), made, CHECKS, needs=needs, pool="gpu")
-    return asset, declared_checks("suite", evaluated, CHECKS, needs=needs)
+    asset = declared_asset(dg.AssetSpec(KEY, **SHOWN), made, CHECKS, needs=needs, step=STEP)
+    return asset, declared_checks("suite", evaluated, CHECKS, needs=needs, step=STEP)
 
 
 def seen_by_the_page(definition: dg.AssetsDefinition) -> list[str]:

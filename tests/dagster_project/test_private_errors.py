@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.private_errors import PrivateErrors
+from dagster_project.private_errors import STEP_VARIABLE, PrivateErrors
 
 SENTINEL = "cell-of-a-patient"
 
@@ -93,3 +93,22 @@ def test_an_error_that_cannot_be_written_is_not_shown(
     shown = capsys.readouterr()
     assert "an error is lost" in shown.err
     assert SENTINEL not in shown.err + shown.out
+
+
+def test_what_a_step_on_a_cluster_prints_is_kept_private(tmp_path: Path) -> None:
+    """Ray quotes in its events what a failed step printed."""
+    script = f"import dagster_project.definitions; print({SENTINEL!r}, flush=True)"
+    printed = {
+        key: subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", script],
+            env={**os.environ, "HYBRID_HOME": str(tmp_path), **variables},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for key, variables in {"step": {STEP_VARIABLE: "small__splits"}, "other": {}}.items()
+    }
+    kept = tmp_path / "errors" / "step_output.log"
+    assert printed == {"step": "", "other": f"{SENTINEL}\n"}
+    assert kept.read_text() == f"{SENTINEL}\n"
+    assert kept.stat().st_mode & 0o777 == 0o600

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from hybrid_assets.errors import EvaluationError
-from hybrid_assets.privacy import distinct
+from hybrid_assets.privacy import distinct, nearest
 from hybrid_assets.privacy.distinct import copy_of, distinct_points, row_groups
 from hybrid_assets.privacy.nearest import (
     NearestPairs,
@@ -146,3 +148,21 @@ def test_pairs_of_copies_only():
     found = nearest_pairs(np.ones((2, 1)), np.array([[0.0], [1.0]]))
     assert isinstance(found, NearestPairs)
     assert (found.rows.tolist(), found.owners.tolist()) == ([0, 1], [1, 1])
+
+
+@pytest.mark.parametrize("n_columns", [3, 14])
+def test_blocks_of_workers_give_the_same_bytes(n_columns, monkeypatch):
+    """Copies and ties included; 3 columns are searched by tree, 14 by products."""
+    rng = np.random.default_rng(8)
+    references = np.unique(rng.integers(0, 5, (400, n_columns)) / 2.0, axis=0)
+    points = rng.integers(0, 11, (1000, n_columns)) / 4.0
+    one = nearest_pairs(points, references)
+    monkeypatch.setattr(nearest, "POINTS_HANDED_OUT", 300)
+    with ThreadPoolExecutor(2) as workers:
+        two = nearest_pairs(points, references, workers)
+        distances = nearest_distances(points, references, workers)
+    assert prefers_tree(references) is (n_columns == 3)
+    assert len(one.rows) > len(points)  # ties
+    for name in ("distances", "rows", "owners"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+    assert distances.tobytes() == one.distances.tobytes()

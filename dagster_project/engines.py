@@ -1,0 +1,152 @@
+"""What runs the steps of every study: processes of this machine, Ray, or Kubernetes.
+
+A deployment chooses by ``$HYBRID_EXECUTOR``; no study does. What an engine needs is imported only
+where it is chosen.
+"""
+
+import importlib.util
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import dagster as dg
+
+from dagster_project.private_errors import SILENT
+from dagster_project.resources import DEVICE_VARIABLE
+from hybrid_assets.errors import HybridAssetsError
+
+ENGINE_VARIABLE = "HYBRID_EXECUTOR"
+Engine = Literal["processes", "ray", "kubernetes"]
+PACKAGES = {"ray": ("dagster_ray", "ray"), "kubernetes": ("dagster_k8s", "k8s")}
+GPU, GPU_LABEL = "nvidia.com/gpu", "nvidia.com/gpu.present"  # of NVIDIA's device plugin
+WAITING_SHARE = 0.01  # of a core, for a step on Ray that waits for what it hands out
+KUBERNETES_CORES = 4  # for a step in a pod that hands out to its own processes
+
+
+class EngineUnavailable(HybridAssetsError):
+    """The engine that this deployment chose is unknown, or not installed."""
+
+
+@dataclass(frozen=True)
+class StepNeeds:
+    """What a step asks an engine for.
+
+    Parameters
+    ----------
+    n_cores : float
+    gibibytes : int
+        Of memory; measured for packaged studies in docs/operating.md, Limits, and rounded up.
+    n_gpus : int
+    """
+
+    n_cores: float = 1.0
+    gibibytes: int = 1
+    n_gpus: int = 0
+
+
+def chosen_engine() -> Engine:
+    """Read which engine this deployment chose: processes, unless it says otherwise.
+
+    Raises
+    ------
+    EngineUnavailable
+        If there is no such engine, or its packages are not installed.
+    """
+    word = os.environ.get(ENGINE_VARIABLE) or "processes"
+    if word not in get_args(Engine):
+        raise EngineUnavailable(
+            f"{ENGINE_VARIABLE}: expected {', '.join(get_args(Engine))}; got {word!r}"
+        )
+    package, extra = PACKAGES.get(word, ("dagster", ""))
+    if importlib.util.find_spec(package) is None:
+        raise EngineUnavailable(
+            f"{ENGINE_VARIABLE}={word}: expected the package {package}, which is not installed: "
+            f"pip install 'hybrid-assets[{extra}]'"
+        )
+    return word  # type: ignore[return-value]
+
+
+def n_cores() -> int:
+    """Count the cores that this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def step_needs(engine: Engine, pool: str | None, *, hands_out: bool) -> StepNeeds:
+    """Say what a step of a pool needs; ``HYBRID_DEVICE=cpu`` trains networks without a GPU.
+
+    A step on Ray that hands its work out waits for it elsewhere: if it took a core for that, as
+    many of them as there are cores would wait for each other for ever.
+    """
+    if pool == "gpu":
+        has_gpus = os.environ.get(DEVICE_VARIABLE) != "cpu"
+        return StepNeeds(gibibytes=2, n_gpus=int(has_gpus))
+    if not hands_out:
+        return StepNeeds()
+    return StepNeeds(n_cores=WAITING_SHARE if engine == "ray" else KUBERNETES_CORES)
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """Where the steps of an op queue, and what they need of the chosen engine.
+
+    Parameters
+    ----------
+    pool : str, optional
+    tags : dict
+        In the engine's words: what a step needs; nothing of processes of one machine.
+    retry_policy : RetryPolicy, optional
+        For a step whose host or process was lost.
+    """
+
+    pool: str | None = None
+    tags: dict[str, Any] = field(default_factory=dict)
+    retry_policy: dg.RetryPolicy | None = None
+
+
+def step_settings(pool: str | None = None, *, hands_out: bool = False) -> StepSettings:
+    """Say what the steps of an op need of the chosen engine.
+
+    A step whose host or process was lost is tried again elsewhere. Not so on one machine: there it
+    died of what this machine lacks, and would again.
+    """
+    engine = chosen_engine()
+    if engine == "processes":
+        return StepSettings(pool)
+    needs = step_needs(engine, pool, hands_out=hands_out)
+    tags = _ray_tags(needs) if engine == "ray" else _kubernetes_tags(needs)
+    policy = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
+    return StepSettings(pool, tags, policy)
+
+
+def _ray_tags(needs: StepNeeds) -> dict[str, Any]:
+    asked = {"num_cpus": needs.n_cores, "memory": needs.gibibytes * 2**30}
+    return {"dagster-ray/config": asked | ({"num_gpus": needs.n_gpus} if needs.n_gpus else {})}
+
+
+def _kubernetes_tags(needs: StepNeeds) -> dict[str, Any]:
+    requests = {"cpu": f"{needs.n_cores:g}", "memory": f"{needs.gibibytes}Gi"}
+    resources: dict[str, Any] = {"requests": requests}
+    pod: dict[str, Any] = {}
+    if needs.n_gpus:
+        resources["limits"] = {GPU: str(needs.n_gpus)}
+        pod["node_selector"] = {GPU_LABEL: "true"}
+        pod["tolerations"] = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}]
+    config = {"container_config": {"resources": resources}, "pod_spec_config": pod}
+    return {"dagster-k8s/config": config}
+
+
+def engine_executor(engine: Engine) -> dg.ExecutorDefinition:
+    """Run each step as a job of its own on Ray or on Kubernetes, wherever there is room for it."""
+    silent = {"env_vars": [f"{name}={value}" for name, value in SILENT.items()]}
+    executor: dg.ExecutorDefinition
+    if engine == "ray":
+        from dagster_ray import ray_executor
+
+        executor = ray_executor.configured({"ray": silent})
+    else:
+        from dagster_k8s import k8s_job_executor
+
+        executor = k8s_job_executor.configured(silent)
+    return executor

@@ -1,0 +1,66 @@
+"""Tasks of a Ray cluster as an executor of Python's own kind."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+import ray
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+N_TRIES = 5  # a task whose host is lost is run again, with the same stream
+
+
+class RayTasks(Executor):
+    """Runs each call as a task of one core, on whichever host has one free.
+
+    A function is sent to the cluster once, however often it is called: what all blocks need
+    belongs into it (``functools.partial``).
+    """
+
+    def __init__(self) -> None:
+        self._sent: dict[int, tuple[object, Any]] = {}
+        self._running: list[Any] = []
+        self._task = ray.remote(num_cpus=1, max_retries=N_TRIES)(_call)
+
+    def submit(
+        self,
+        function: Callable[Arguments, Result],
+        /,
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> "Future[Result]":
+        """Start a task; its future fails with what the task raised, not with Ray's words for it."""
+        if not ray.is_initialized():
+            # what tasks print could hold rows
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        if id(function) not in self._sent:
+            self._sent[id(function)] = function, ray.put(function)
+        reference = self._task.remote(self._sent[id(function)][1], *args, **kwargs)
+        self._running.append(reference)
+        future: Future[Result] = Future()
+        reference.future().add_done_callback(partial(_hand_over, future))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End what still runs: whoever leaves early wants nothing of it."""
+        for reference in self._running:
+            ray.cancel(reference, force=True)
+        self._running.clear()
+        self._sent.clear()
+
+
+def _hand_over(future: "Future[Any]", task: "Future[Any]") -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    error = task.exception()
+    if error is None:
+        future.set_result(task.result())
+    else:
+        future.set_exception(getattr(error, "cause", None) or error)
+
+
+def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(*args, **kwargs)

@@ -1,0 +1,112 @@
+"""Blocks on a Ray cluster: the same bytes, the science's own errors, an end when one is asked for."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import as_completed
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hybrid_assets.benchmark import (
+    BenchmarkPlan,
+    BenchmarkSettings,
+    DesignPopulation,
+    Dials,
+    plan_benchmark,
+    run_benchmark,
+)
+from hybrid_assets.designs import DESIGNS
+from hybrid_assets.errors import EvaluationError
+from hybrid_assets.nuisance import NuisanceSettings
+from hybrid_assets.privacy import nearest
+
+pytestmark = pytest.mark.hosts
+ray = pytest.importorskip("ray", reason="pip install 'hybrid-assets[ray]'")
+
+
+@pytest.fixture(scope="module")
+def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    path = os.environ.get("PYTHONPATH", "")
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": f"{Path.cwd()}:{path}"}},
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def plan() -> BenchmarkPlan:
+    settings = BenchmarkSettings(n_replicates=150, sample_sizes=(100,), dials=(Dials(),))
+    linear = NuisanceSettings(propensity_library=("linear",), outcome_library=("linear",))
+    law = DesignPopulation(DESIGNS["confounded_binary"])
+    return plan_benchmark(law, settings, np.random.default_rng(4), nuisance=linear)
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_benchmark_on_ray_gives_the_bytes_of_one_process(plan: BenchmarkPlan) -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    with RayTasks() as workers:
+        spread = run_benchmark(plan, workers=workers)
+    alone = run_benchmark(plan)
+    pd.testing.assert_frame_equal(spread.replicates, alone.replicates, check_exact=True)
+    pd.testing.assert_frame_equal(spread.performance, alone.performance, check_exact=True)
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_distances_on_ray_are_those_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    rng = np.random.default_rng(3)
+    points, references = rng.normal(size=(900, 6)), rng.normal(size=(300, 6))
+    alone = nearest.nearest_distances(points, references)
+    monkeypatch.setattr(nearest, "POINTS_HANDED_OUT", 250)
+    with RayTasks() as workers:
+        spread = nearest.nearest_distances(points, references, workers)
+    assert spread.tobytes() == alone.tobytes()
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_block_fails_in_its_own_words() -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    def refused(number: int) -> None:
+        raise EvaluationError(f"block {number} is empty")
+
+    with RayTasks() as workers, pytest.raises(EvaluationError, match="^block 3 is empty$"):
+        next(as_completed([workers.submit(refused, 3)])).result()
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_blocks_end_with_whoever_wanted_them() -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    started = time.monotonic()
+    with RayTasks() as workers:
+        futures = [workers.submit(time.sleep, 60) for _ in range(4)]
+        assert futures[-1].cancel()
+    assert time.monotonic() - started < 30
+    with RayTasks() as workers:
+        assert workers.submit(abs, -7).result(30) == 7  # the cores are free again
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_block_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    killed = tmp_path / "killed"
+
+    def die_once(number: int) -> int:
+        if not killed.exists():
+            killed.touch()
+            os._exit(9)
+        return number
+
+    with RayTasks() as workers:
+        assert workers.submit(die_once, 5).result(60) == 5
