@@ -99,7 +99,8 @@ def tell_process(instance: dg.DagsterInstance, run: dg.DagsterRun, pid: int) -> 
 def end_with_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Tell which process a step's run has, and end the step's own as soon as that is gone.
 
-    A step that outlives its run would finish its work, and then wait for ever to tell it so.
+    A step that outlives its run would finish its work, and then wait for ever to tell it so. On a
+    cluster it has no such parent: another process may take the run over.
     """
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:  # the run executes its steps itself

@@ -1,14 +1,15 @@
 """The Dagster instance of this project: private, silent, in ``$HYBRID_HOME/dagster``."""
 
 import os
-import shutil
 from pathlib import Path
 
 import dagster as dg
 
+from dagster_project.engines import chosen_engine
 from dagster_project.private_errors import SILENT
 from dagster_project.resources import HOME_VARIABLE, hybrid_home
 
+DATABASE_VARIABLE = "HYBRID_POSTGRES"  # postgresql+psycopg2://..., of Dagster's storage
 SETTINGS = Path(__file__).with_name("instance.yaml")
 BYTES_FOR_ONE = 1024**3  # measured: docs/operating.md, Limits
 
@@ -39,7 +40,7 @@ def prepare_instance() -> Path:
     folder.chmod(0o700)
     is_new = not (folder / "dagster.yaml").exists()
     if is_new:
-        shutil.copyfile(SETTINGS, folder / "dagster.yaml")
+        (folder / "dagster.yaml").write_text(_settings(), encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ.update(SILENT)
     if is_new:
@@ -61,7 +62,20 @@ def pool_limits() -> dict[str, int]:
     return {"gpu": n_gpus or 2, "memory": max(1, n_bytes // BYTES_FOR_ONE)}
 
 
+def _settings() -> str:
+    parts = [SETTINGS]
+    if os.environ.get(DATABASE_VARIABLE):
+        parts.append(SETTINGS.with_name("instance_postgres.yaml"))
+    if chosen_engine() == "ray":
+        parts.append(SETTINGS.with_name("instance_ray.yaml"))
+    return "".join(part.read_text(encoding="utf-8") for part in parts)
+
+
 def _limit_pools() -> None:
+    """Set limits that nobody has set: hosts that share a database share its pools."""
     with dg.DagsterInstance.get() as instance:
+        storage = instance.event_log_storage
+        limited = {pool.name for pool in storage.get_pool_limits()}
         for pool, limit in pool_limits().items():
-            instance.event_log_storage.set_concurrency_slots(pool, limit)
+            if pool not in limited:
+                storage.set_concurrency_slots(pool, limit)

@@ -8,7 +8,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,13 @@ def generic_gpt2(tmp_path):
 @pytest.fixture(scope="session")
 def postgres() -> Iterator["PostgresServer"]:
     """Start a PostgreSQL server of our own."""
+    with postgres_server() as server:
+        yield server
+
+
+@contextmanager
+def postgres_server(network: str = "") -> Iterator["PostgresServer"]:
+    """Start a PostgreSQL server for this machine and, with a password, for `network`."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
     if programs is None:
         pytest.skip("no PostgreSQL server here; Debian: apt-get install postgresql")
@@ -66,7 +73,12 @@ def postgres() -> Iterator["PostgresServer"]:
         capture_output=True,
         user=user,
     )
-    place = ["-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
+    listen = "127.0.0.1"
+    if network:
+        listen += f",{network}.1"
+        with (folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network}.0/24 scram-sha-256\n")
+    place = ["-p", str(port), "-k", str(folder), "-c", f"listen_addresses={listen}"]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, *place, "-c", "fsync=off"],

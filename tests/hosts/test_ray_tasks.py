@@ -1,4 +1,4 @@
-"""Blocks on a Ray cluster: the same bytes, the science's own errors, an end when one is asked for."""
+"""Blocks on a Ray cluster: the same bytes, the science's own errors, and an end."""
 
 import os
 import time

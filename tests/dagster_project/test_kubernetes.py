@@ -1,0 +1,160 @@
+"""Jobs as Dagster would send them to Kubernetes, from the real tags, against Kubernetes' schema."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from dagster_project.engines import ENGINE_VARIABLE, GPU, GPU_LABEL
+from dagster_project.factory import study_definitions
+from dagster_project.instance import SETTINGS
+from dagster_project.private_errors import SILENT
+from dagster_project.resources import RESOURCES
+from dagster_project.study_file import StudyFile
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+VALUES = yaml.safe_load((DEPLOY / "values.yaml").read_text())
+LOCATION = VALUES["dagster-user-deployments"]["deployments"][0]
+LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
+# Of the chart's own schema of values, read on GitHub: dagster-io/dagster, helm/dagster/schema.
+CHART_VALUES = {
+    "dagsterWebserver", "dagster-user-deployments", "postgresql", "ingress", "telemetry", "global",
+    "generatePostgresqlPasswordSecret", "computeLogManager", "runLauncher", "pythonLogs",
+    "dagsterDaemon", "concurrency", "serviceAccount", "retention", "additionalInstanceConfig",
+}  # fmt: skip
+DEPLOYMENT_VALUES = {
+    "name", "image", "port", "dagsterApiGrpcArgs", "codeServerArgs", "env", "envConfigMaps",
+    "includeConfigInLaunchedRuns", "envSecrets", "annotations", "nodeSelector", "affinity",
+    "tolerations", "podSecurityContext", "securityContext", "resources", "livenessProbe",
+    "readinessProbe", "startupProbe", "labels", "volumeMounts", "volumes", "schedulerName",
+}  # fmt: skip
+KUBERNETES = "1.31"
+
+
+def snake(value: Any) -> Any:
+    """Name keys as Dagster's own configuration does; Kubernetes' are camel in both."""
+    if not isinstance(value, dict):
+        return value
+    return {re.sub(r"(?<!^)([A-Z])", r"_\1", key).lower(): inner for key, inner in value.items()}
+
+
+@pytest.fixture
+def jobs(
+    small_study: Callable[..., StudyFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, dict[str, Any]]:
+    """Render the job of every step of a refresh and a simulation, by step."""
+    pytest.importorskip("dagster_k8s", reason="pip install 'hybrid-assets[k8s]'")
+    monkeypatch.setenv(ENGINE_VARIABLE, "kubernetes")
+    monkeypatch.delenv("HYBRID_DEVICE", raising=False)
+    definitions = dg.Definitions.merge(
+        study_definitions(small_study(generators=["cart", "gan"]), tmp_path),
+        dg.Definitions(resources=RESOURCES),
+    )
+    nodes = [
+        node
+        for word in ("refresh", "simulate")
+        for node in definitions.resolve_job_def(f"{word}_small").graph.nodes
+    ]
+    return {node.name: rendered(node.name, node.definition.tags) for node in nodes}
+
+
+def rendered(step: str, tags: dict[str, str]) -> dict[str, Any]:
+    """Make a step's job as dagster-k8s does: launcher, code location and step, in this order."""
+    import kubernetes.client
+    from dagster_k8s.container_context import K8sContainerContext
+    from dagster_k8s.job import (
+        DagsterK8sJobConfig,
+        construct_dagster_k8s_job,
+        get_user_defined_k8s_config,
+    )
+
+    included = ("env", "envSecrets", "volumes", "volumeMounts", "resources")
+    of_location = snake({key: LOCATION[key] for key in included})
+    of_location["env_secrets"] = [secret["name"] for secret in of_location["env_secrets"]]
+    of_location["run_k8s_config"] = snake(LAUNCHER["runK8sConfig"])
+    env_vars = [f"{name}={value}" for name, value in SILENT.items()]
+    context = K8sContainerContext.create_from_config({"k8s": of_location | {"env_vars": env_vars}})
+    context = context.merge(K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(tags)))
+    job = construct_dagster_k8s_job(
+        DagsterK8sJobConfig(
+            job_image="{repository}:{tag}".format(**LOCATION["image"]),
+            dagster_home="/opt/dagster/dagster_home",
+            instance_config_map="dagster-instance",
+            postgres_password_secret=VALUES["global"]["postgresqlSecretName"],
+        ),
+        ["dagster", "api", "execute_step"],
+        job_name=f"dagster-step-{abs(hash(step)):032x}"[:45],
+        component="step_worker",
+        user_defined_k8s_config=context.run_k8s_config,
+    )
+    told: dict[str, Any] = kubernetes.client.ApiClient().sanitize_for_serialization(job)
+    return told
+
+
+def test_every_step_is_a_job_that_kubernetes_knows(jobs: dict[str, dict[str, Any]]) -> None:
+    schema = pytest.importorskip("kubernetes_validate", reason="pip install kubernetes-validate")
+    assert len(jobs) > 25
+    for job in jobs.values():
+        schema.validate(job, KUBERNETES, strict=True)
+    with pytest.raises(schema.ValidationError):
+        schema.validate(jobs["small__splits"] | {"spec": {"tries": 3}}, KUBERNETES, strict=True)
+
+
+def test_steps_ask_for_the_room_of_their_pool(jobs: dict[str, dict[str, Any]]) -> None:
+    pods = {step: job["spec"]["template"]["spec"] for step, job in jobs.items()}
+    asked = {step: pod["containers"][0]["resources"] for step, pod in pods.items()}
+    limit = {"memory": "16Gi"}
+    assert asked["small__splits"] == {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": limit}
+    fitted = asked["small__gan__fitted_generator"]
+    assert fitted == {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": limit | {GPU: "1"}}
+    assert asked["small__cart__estimator_benchmark"]["requests"]["cpu"] == "4"
+    on_gpu_nodes = {step for step, pod in pods.items() if pod.get("nodeSelector")}
+    assert "small__gan__fitted_generator" in on_gpu_nodes
+    assert all(pods[step]["nodeSelector"] == {GPU_LABEL: "true"} for step in on_gpu_nodes)
+    assert not [step for step in on_gpu_nodes if "cart" in step]
+
+
+def test_no_step_is_root_or_carries_a_secret(jobs: dict[str, dict[str, Any]]) -> None:
+    for job in jobs.values():
+        pod = job["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        by_value = {each["name"]: each.get("value") for each in container["env"]}
+        assert SILENT.items() <= by_value.items()
+        assert by_value["DAGSTER_PG_PASSWORD"] is None  # from a Secret
+        assert {"secretRef": {"name": "hybrid-secrets"}} in container["envFrom"]
+        assert container["volumeMounts"][-1]["mountPath"] == "/var/lib/hybrid"
+
+
+def test_the_values_are_those_of_the_chart() -> None:
+    assert set(VALUES) <= CHART_VALUES
+    assert set(LOCATION) <= DEPLOYMENT_VALUES
+    assert {type(variable) for variable in LOCATION["env"]} == {dict}
+    assert not re.search(r"(?i)password: *\S|secret_?key|token: *\S", json.dumps(VALUES))
+
+
+def test_runs_are_limited_as_on_one_machine() -> None:
+    """The chart writes dagster.yaml itself, so its values say again what ours does."""
+    ours = yaml.safe_load(SETTINGS.read_text())
+    runs, pools = VALUES["concurrency"]["runs"], VALUES["concurrency"]["pools"]
+    assert runs["maxConcurrentRuns"] == ours["concurrency"]["runs"]["max_concurrent_runs"]
+    assert runs["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert snake(pools) == ours["concurrency"]["pools"]
+    logs = VALUES["computeLogManager"]["config"]["customComputeLogManager"]
+    assert {key: logs[key] for key in ("module", "class")} == ours["compute_logs"]
+    monitoring = snake(VALUES["dagsterDaemon"]["runMonitoring"])
+    assert ours["run_monitoring"].items() <= monitoring.items()
+
+
+def test_the_image_is_pinned_and_nobody_is_root() -> None:
+    recipe = (DEPLOY / "Containerfile").read_text()
+    assert "pip install --require-hashes -r deploy/requirements.lock" in recipe
+    assert recipe.rstrip().endswith("USER 10001:10001")
+    for name, value in SILENT.items():
+        assert f"{name}={value}" in recipe
