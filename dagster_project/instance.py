@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import dagster as dg
+import yaml
 
 from dagster_project.engines import chosen_engine
 from dagster_project.private_errors import SILENT
@@ -63,12 +64,19 @@ def pool_limits() -> dict[str, int]:
 
 
 def _settings() -> str:
-    parts = [SETTINGS]
+    """Give the settings; a deployment's own sections in place of ours."""
+    parts = []
     if os.environ.get(DATABASE_VARIABLE):
         parts.append(SETTINGS.with_name("instance_postgres.yaml"))
     if chosen_engine() == "ray":
         parts.append(SETTINGS.with_name("instance_ray.yaml"))
-    return "".join(part.read_text(encoding="utf-8") for part in parts)
+    settings = SETTINGS.read_text(encoding="utf-8")
+    if not parts:
+        return settings
+    sections = yaml.safe_load(settings)
+    for part in parts:
+        sections |= yaml.safe_load(part.read_text(encoding="utf-8"))
+    return yaml.safe_dump(sections, sort_keys=False)
 
 
 def _limit_pools() -> None:

@@ -1,5 +1,6 @@
 """A step that takes long says so in the log of its run, in an instance with our settings."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dagster_project import heartbeat, retries
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.instance import SETTINGS
+from dagster_project.private_errors import STEP_VARIABLE
 from dagster_project.resources import ComputeDevice, StorageResource
 from dagster_project.study_file import StudyFile
 from warehouse import WarehouseBusy
@@ -77,3 +79,15 @@ def test_a_wait_for_a_lock_stands_in_the_log(
 
     told = told_by(small_study(), tmp_path, instance, fails_once)
     assert told == ["held by 12; trying again in 0 s"]
+
+
+def test_a_step_on_a_cluster_says_where_it_runs(
+    small_study: Make,
+    tmp_path: Path,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert told_by(small_study(), tmp_path, instance, lambda: None) == []
+    monkeypatch.setenv(STEP_VARIABLE, "small__seed_table")
+    (told,) = told_by(small_study(), tmp_path, instance, lambda: None)
+    assert told == f"on host {os.uname().nodename}, process {os.getpid()}"
