@@ -77,13 +77,15 @@ class AssetFactory:
         pool: str | None = None,
         job: JobWord = "refresh",
         hands_out: bool = False,
+        once: bool = False,
         condition: dg.AutomationCondition[dg.AssetKey | dg.AssetCheckKey] | None = None,
     ) -> Callable[[AssetBody], dg.AssetsDefinition]:
         """Turn a body `AssetRun -> MaterializeResult` into an asset; its docstring is shown.
 
         Its `job` is ``refresh``, or ``simulate`` (takes minutes) or ``release`` for what is made
-        when asked for. One that `hands_out` its work takes no core of a cluster itself. A
-        `condition` makes the asset anew by itself, once the UI's automation sensor is turned on.
+        when asked for. One that `hands_out` its work takes no core of a cluster itself; what is
+        done `once` is not tried again by itself where its host is lost. A `condition` makes the
+        asset anew by itself, once the UI's automation sensor is turned on.
         """
 
         def declare(body: AssetBody) -> dg.AssetsDefinition:
@@ -110,7 +112,7 @@ class AssetFactory:
                 freshness_policy=self._freshness if job == "refresh" else None,
                 automation_condition=condition,
             )
-            step = step_settings(pool, hands_out=hands_out)
+            step = step_settings(pool, hands_out=hands_out, once=once)
             return declared_asset(spec, materialize, checks, needs=NEEDS, step=step)
 
         return declare

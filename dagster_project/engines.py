@@ -105,11 +105,14 @@ class StepSettings:
     retry_policy: dg.RetryPolicy | None = None
 
 
-def step_settings(pool: str | None = None, *, hands_out: bool = False) -> StepSettings:
+def step_settings(
+    pool: str | None = None, *, hands_out: bool = False, once: bool = False
+) -> StepSettings:
     """Say what the steps of an op need of the chosen engine.
 
     A step whose host or process was lost is tried again elsewhere. Not so on one machine: there it
-    died of what this machine lacks, and would again.
+    died of what this machine lacks, and would again. Nor where it is to be done `once`: a lost step
+    may have spent ε, or made a release, and a person decides.
     """
     engine = chosen_engine()
     if engine == "processes":
@@ -117,7 +120,7 @@ def step_settings(pool: str | None = None, *, hands_out: bool = False) -> StepSe
     needs = step_needs(engine, pool, hands_out=hands_out)
     tags = _ray_tags(needs) if engine == "ray" else _kubernetes_tags(needs)
     policy = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
-    return StepSettings(pool, tags, policy)
+    return StepSettings(pool, tags, None if once else policy)
 
 
 def _ray_tags(needs: StepNeeds) -> dict[str, Any]:

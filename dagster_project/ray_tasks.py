@@ -8,6 +8,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import ray
 
+from dagster_project.private_errors import keep_output_private
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 N_TRIES = 5  # a task whose host is lost is run again, with the same stream
@@ -63,4 +65,5 @@ def _hand_over(future: "Future[Any]", task: "Future[Any]") -> None:
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    keep_output_private()
     return function(*args, **kwargs)

@@ -1,5 +1,6 @@
 """What each generator's tables are worth: privacy, fidelity, effects."""
 
+from concurrent.futures import Executor
 from itertools import product
 from typing import Final, Literal
 
@@ -91,6 +92,8 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     )
 
     verdict = make.check(privacy_asset, CHECK, CHECK_MEANING, blocking=False)
+    # a step that hands out without having said so would wait with a core of its own
+    hands_out = make.study.n_synthetic > POINTS_HANDED_OUT
 
     @make.asset(
         privacy_asset,
@@ -99,11 +102,12 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         privacy="derived",
         checks=[copies, share, verdict],
         pool="memory",
-        hands_out=make.study.n_synthetic > POINTS_HANDED_OUT,
+        hands_out=hands_out,
     )
     def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distances and attacks, each with what unseen people would give beside it."""
-        found = _distances(run)
+        with workers() as pool:
+            found = _distances(run, pool if hands_out else None)
         risks = attacked_hybrid(run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share)
         attacks = finding_rows(risks.findings, HYBRID)
         return run.record_table(
@@ -170,17 +174,16 @@ def _synthetic_tables(run: AssetRun, schema: TableSchema) -> dict[SyntheticKind,
     }
 
 
-def _distances(run: AssetRun) -> dict[str, DcrEvaluation]:
+def _distances(run: AssetRun, pool: Executor | None) -> dict[str, DcrEvaluation]:
     """Compare at the digits that are shown: a rounded copy is a copy."""
     schema = run.schema()
     train, holdout = (schema.rounded(run.part(part, schema)) for part in ("train", "holdout"))
     tables = _synthetic_tables(run, schema)
-    with workers() as pool:
-        return {
-            HYBRID_W: evaluate_dcr(tables[HYBRID], train, holdout, schema.covariates, pool),
-            HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema, pool),
-            FULL: evaluate_dcr(tables[FULL], train, holdout, schema, pool),
-        }
+    return {
+        HYBRID_W: evaluate_dcr(tables[HYBRID], train, holdout, schema.covariates, pool),
+        HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema, pool),
+        FULL: evaluate_dcr(tables[FULL], train, holdout, schema, pool),
+    }
 
 
 def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:

@@ -58,7 +58,12 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     private, behind = is_private(make.study, generator), made_with(make.study, generator)
 
     @make.asset(
-        model_asset, deps=["splits"], kinds={KINDS[kind]}, privacy="confidential", pool=pool
+        model_asset,
+        deps=["splits"],
+        kinds={KINDS[kind]},
+        privacy="confidential",
+        pool=pool,
+        once=private,
     )
     def fitted_generator(run: AssetRun) -> AssetResult:
         """The generator, fitted to the training rows' covariates (a private one: whole rows)."""

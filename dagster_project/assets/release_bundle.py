@@ -28,6 +28,7 @@ def release_bundle_assets(make: AssetFactory, generator: str) -> list[dg.AssetsD
         kinds={"parquet", "json"},
         privacy="release",
         job="release",
+        once=True,
     )
     def release_bundle(run: AssetRun) -> AssetResult:
         """A numbered folder that explains itself and that anyone can verify (`hybrid verify`)."""

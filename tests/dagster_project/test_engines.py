@@ -96,6 +96,10 @@ def test_steps_on_ray(
         "num_gpus": 1,
     }
     assert asked["suite_small_seed_table"]["num_cpus"] == 1.0
+    spends = definitions.resolve_job_def("release_small").graph.node_named(
+        "small__cart__release_bundle"
+    )
+    assert spends.definition.retry_policy is None  # a lost one may have made its release
     policies = {node.definition.retry_policy for node in refresh.graph.nodes}
     assert policies == {dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)}
     simulate = definitions.resolve_job_def("simulate_small")

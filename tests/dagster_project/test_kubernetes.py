@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from dagster_project.engines import ENGINE_VARIABLE, GPU, GPU_LABEL
+from dagster_project.engines import ENGINE_VARIABLE, GPU, GPU_LABEL, engine_executor
 from dagster_project.factory import study_definitions
 from dagster_project.instance import SETTINGS
 from dagster_project.private_errors import SILENT
@@ -63,6 +63,15 @@ def jobs(
     return {node.name: rendered(node.name, node.definition.tags) for node in nodes}
 
 
+def executor_settings() -> dict[str, Any]:
+    """Give what the executor itself is configured with."""
+    executor = engine_executor("kubernetes")
+    resolved = executor.apply_config_mapping({"config": {}}).value
+    assert resolved is not None
+    settings: dict[str, Any] = resolved["config"]
+    return settings
+
+
 def rendered(step: str, tags: dict[str, str]) -> dict[str, Any]:
     """Make a step's job as dagster-k8s does: launcher, code location and step, in this order."""
     import kubernetes.client
@@ -76,9 +85,11 @@ def rendered(step: str, tags: dict[str, str]) -> dict[str, Any]:
     included = ("env", "envSecrets", "volumes", "volumeMounts", "resources")
     of_location = snake({key: LOCATION[key] for key in included})
     of_location["env_secrets"] = [secret["name"] for secret in of_location["env_secrets"]]
-    of_location["run_k8s_config"] = snake(LAUNCHER["runK8sConfig"])
-    env_vars = [f"{name}={value}" for name, value in SILENT.items()]
-    context = K8sContainerContext.create_from_config({"k8s": of_location | {"env_vars": env_vars}})
+    context = K8sContainerContext.create_from_config(
+        {"k8s": {"run_k8s_config": snake(LAUNCHER["runK8sConfig"])}}
+    )
+    context = context.merge(K8sContainerContext.create_from_config({"k8s": of_location}))
+    context = context.merge(K8sContainerContext(env_vars=executor_settings()["env_vars"]))
     context = context.merge(K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(tags)))
     job = construct_dagster_k8s_job(
         DagsterK8sJobConfig(
@@ -154,6 +165,18 @@ def test_runs_are_limited_as_on_one_machine() -> None:
 
 def test_the_image_is_pinned_and_nobody_is_root() -> None:
     recipe = (DEPLOY / "Containerfile").read_text()
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", recipe, flags=re.MULTILINE)
+    assert set(" ".join(copied).split()) == {
+        "deploy/requirements.lock",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "hybrid_assets",
+        "warehouse",
+        "dagster_project",
+    }
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    assert {".hybrid", ".venv", ".git"} <= set(ignored)
     assert "pip install --require-hashes -r deploy/requirements.lock" in recipe
     assert recipe.rstrip().endswith("USER 10001:10001")
     for name, value in SILENT.items():
