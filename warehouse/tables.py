@@ -12,13 +12,14 @@ from warehouse import audit_log, catalog
 from warehouse.audit_log import Materialization
 from warehouse.audit_trail import CheckRecord, append_checks
 from warehouse.connection import BoundedWait
-from warehouse.databases import study_database
+from warehouse.databases import shared_files, study_database
 from warehouse.errors import (
+    CorruptDocument,
     CorruptTable,
     ModelNotFound,
     UnstorableTable,
 )
-from warehouse.models import ModelVersion
+from warehouse.model_folder import ModelVersion
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance, TableVersion
@@ -54,6 +55,7 @@ class Warehouse:
         self.wait_seconds = wait_seconds
         self._home = Path(home)
         self._database = study_database(home, study)
+        self._shared = shared_files(home)
 
     def in_blocks(self, blocks: Iterable[pd.DataFrame | pa.Table]) -> TableBlocks:
         """Lay the blocks of a table aside, so that it can be recorded whole; see `TableBlocks`.
@@ -138,13 +140,47 @@ class Warehouse:
         pathlib.Path
             The file, which holds the old or the new content, whole, at any moment.
         """
-        path = self._home / "reports" / self.study / f"{table_name(asset)}.html"
+        name = self._page(asset)
         version = hashlib.sha256(content).hexdigest()
         made = Materialization(asset, "document", version, None, provenance)
         with self._database.writing(self._wait(), provenance.run_id) as connection:
-            make_private_folder(path.parent)
-            replace_file(path, content)
+            self._shared.put(name, content)
+            path = self._copied(name, content)
             audit_log.append_entry(connection, made)
+        return path
+
+    def document(self, asset: str) -> Path:
+        """Name the file of a page in this home, after fetching what another host wrote last.
+
+        Returns
+        -------
+        pathlib.Path
+            Whether there is such a page yet or not.
+
+        Raises
+        ------
+        CorruptDocument
+            If what hosts share is not the page that was logged last.
+        """
+        name = self._page(asset)
+        shared = self._shared.get(name)
+        if shared is None:
+            return self._home / name
+        with self._database.reading(self._wait()) as connection:
+            version = catalog.logged_version(connection, asset, "document")
+        if hashlib.sha256(shared).hexdigest() != version:
+            raise CorruptDocument(
+                f"{self._shared.place}/{name} is not what was logged as {asset}; make it again"
+            )
+        return self._copied(name, shared)
+
+    def _page(self, asset: str) -> str:
+        return f"reports/{self.study}/{table_name(asset)}.html"
+
+    def _copied(self, name: str, content: bytes) -> Path:
+        path = self._home / name
+        make_private_folder(path.parent)
+        replace_file(path, content)
         return path
 
     def moved_upstream(self, asset: str) -> list[str]:
