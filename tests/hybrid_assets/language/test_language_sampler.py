@@ -69,9 +69,9 @@ class Expected:
 
     is_masked: bool
 
-    def __call__(self, weights, valid):
-        total = valid.sum(axis=1, keepdims=True) if self.is_masked else 1.0
-        return weights[:, None] * valid / total
+    def __call__(self, weights, valid, begin):
+        total = np.add.reduceat(valid, begin) if self.is_masked else np.ones(len(begin))
+        return np.repeat(weights / total, np.diff(begin, append=len(valid))) * valid
 
 
 def law(language_model, order, *, is_masked, given=(), restrictions=None):
