@@ -126,7 +126,7 @@ class Decoder:
         heads = made.view(len(values), -1, room.shape[4])
         if position.is_complex():
             _turn(heads[:, : self.n_heads + self.n_key_heads], position)
-        room[:, :, :, -1] = heads[:, self.n_heads :].unflatten(1, (2, -1))
+        room[:, :, :, -1] = heads[:, self.n_heads :].view(len(values), 2, *room.shape[2:3], -1)
         if wanted is not None and not len(wanted):
             return values[wanted]
         mixed = _attended(heads[:, : self.n_heads], room)
@@ -146,13 +146,15 @@ def _turn(heads: torch.Tensor, position: torch.Tensor) -> None:
     """Turn neighbouring numbers, shape (n, n_heads, width), by complex ones (n_pairs,)."""
     import torch
 
-    torch.view_as_complex(heads.unflatten(2, (-1, 2))).mul_(position)
+    torch.view_as_complex(heads.view(*heads.shape[:2], -1, 2)).mul_(position)
 
 
 def _attended(queries: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
     """Mix the values of all tokens by how queries (n, n_heads, width) fit their keys."""
     import torch
 
+    if room.stride(0) == 1 and queries.shape[1] == room.shape[2]:
+        return _attended_side_by_side(queries, room)
     mixed = torch.nn.functional.scaled_dot_product_attention(
         queries[:, :, None],
         room[:, 0],
@@ -160,3 +162,23 @@ def _attended(queries: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
         enable_gqa=queries.shape[1] != room.shape[2],
     )
     return mixed.flatten(1)
+
+
+def _attended_side_by_side(queries: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+    """Do the same where the same number of all rows lies side by side: quicker for narrow heads."""
+    keys, values = room.permute(1, 2, 3, 4, 0)  # (n_heads, n_tokens, width, n) each
+    asked = queries.permute(1, 2, 0).contiguous() * queries.shape[2] ** -0.5
+    fits = _sum_of_products(keys.unbind(2), asked[:, None].unbind(2))
+    shares = fits.softmax(dim=1)[:, :, None]
+    mixed = _sum_of_products(values.unbind(1), shares.unbind(1))
+    return mixed.permute(2, 0, 1).flatten(1)
+
+
+def _sum_of_products(
+    first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]
+) -> torch.Tensor:
+    """Multiply and add pair by pair, so that the products need no memory of their own."""
+    total = first[0] * second[0]
+    for one, other in zip(first[1:], second[1:], strict=True):
+        total.addcmul_(one, other)
+    return total

@@ -29,16 +29,15 @@ class DrawnWords:
     def trails(self, before: np.ndarray, token: np.ndarray) -> np.ndarray:
         """Give the trails that tokens, shape (n,), lead to."""
         key = (before << 32) | token
-        new = np.setdiff1d(key, self._keys)
-        if len(new):
+        is_known = np.append(self._keys, -1)[np.searchsorted(self._keys, key)] == key
+        if not is_known.all():
+            new = np.unique(key[~is_known])
             place = np.searchsorted(self._keys, new)
             n_known = len(self._paths)
             self._keys = np.insert(self._keys, place, new)
             self._trails = np.insert(self._trails, place, np.arange(n_known, n_known + len(new)))
             shorter, added = (new >> 32).tolist(), (new & (2**32 - 1)).tolist()
-            self._paths += [
-                (*self._paths[s], t) for s, t in zip(shorter, added, strict=True)
-            ]
+            self._paths += [(*self._paths[s], t) for s, t in zip(shorter, added, strict=True)]
         found: np.ndarray = self._trails[np.searchsorted(self._keys, key)]
         return found
 

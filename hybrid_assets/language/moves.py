@@ -107,7 +107,7 @@ class States:
     def _number(self, states: list[tuple[int, bool, int]]) -> list[int]:
         """Give states their numbers; -1 moves means that they are not known yet."""
         new = [about for about in dict.fromkeys(states) if about not in self._numbers]
-        self._numbers.update(zip(new, range(len(self._about), len(self._about) + len(new))))
+        self._numbers |= {about: number for number, about in enumerate(new, len(self._about))}
         self._about += new
         self.column = np.append(self.column, [column for column, _, _ in new]).astype(int)
         self.is_last = np.append(self.is_last, [is_last for _, is_last, _ in new]).astype(bool)

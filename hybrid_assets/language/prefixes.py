@@ -94,17 +94,30 @@ class Memory:
         ndarray of int, shape (n,)
             The prefix at each of the places 0 to n - 1.
         """
-        n_prefixes = len(source)
-        first = np.unique(source, return_index=True)[1]
-        stays = first[source[first] < n_prefixes]
-        found = np.full(n_prefixes, -1)
-        found[source[stays]] = stays
+        prefixes = np.arange(len(source))
+        first = np.full(self.numbers.shape[1], -1)  # prefix with its keys and values at a place
+        first[source[::-1]] = prefixes[::-1]
+        found = first[: len(source)]
         free = np.flatnonzero(found < 0)
-        found[free] = np.setdiff1d(np.arange(n_prefixes), stays, assume_unique=True)
+        moves = np.ones(len(source), dtype=bool)
+        moves[found[found >= 0]] = False
+        found[free] = prefixes[moves]
         if len(free):
-            read = self.numbers[..., :n_read, :]
-            read[:, free] = read[:, source[found[free]]]
+            self._copy(source[found[free]], free, n_read)
         return found
+
+    def _copy(self, source: np.ndarray, to: np.ndarray, n_read: int) -> None:
+        import torch
+
+        read = self.numbers[..., :n_read, :]
+        if read.stride(1) != 1:
+            read[:, to] = read[:, source]
+            return
+        lines = read.movedim(1, -1)  # one number of all places: indices would be slow
+        taken, put = (
+            torch.from_numpy(places).expand(*lines.shape[:-1], -1) for places in (source, to)
+        )
+        lines.scatter_(-1, put, lines.gather(-1, taken))
 
     def copied(self, places: np.ndarray, n_read: int) -> torch.Tensor:
         """Put the keys and values of some places aside."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from transformers.cache_utils import DynamicLayer
 
 MEMORY_BYTES = 2**30
-MOST_PREFIXES = 1_024
+MOST_PREFIXES = 2_048
+NARROW = 32  # heads up to this width lie side by side, see decoder._attended_side_by_side
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,11 @@ class Reader:
     @cached_property
     def memory(self) -> Memory:
         """Room for the keys and values of `most_prefixes` rows."""
-        return Memory(self._one.new_empty(len(self._one), self.most_prefixes, *self._one.shape[2:]))
+        n_layers, _, *shape, width = self._one.shape
+        if width > NARROW or self._one.is_cuda:
+            return Memory(self._one.new_empty(n_layers, self.most_prefixes, *shape, width))
+        numbers = self._one.new_empty(n_layers, *shape, width, self.most_prefixes)
+        return Memory(numbers.movedim(-1, 1))
 
     @cached_property
     def most_prefixes(self) -> int:
@@ -97,7 +102,7 @@ class Reader:
         return int(np.clip(self._memory_bytes() // n_bytes, 8, MOST_PREFIXES))
 
     def _memory_bytes(self) -> int:
-        """A fixed number, or half of what a GPU has left."""
+        """Give a fixed number, or half of what a GPU has left."""
         import torch
 
         if self._model.device.type != "cuda":
@@ -111,8 +116,9 @@ class Reader:
 
         token = torch.zeros(1, 1, dtype=torch.int64, device=self._model.device)
         layers = self._model(input_ids=token, use_cache=True).past_key_values.layers
-        _, n_heads, _, width = layers[0].keys.shape
-        return layers[0].keys.new_empty(len(layers), 1, 2, n_heads, self._longest, width)
+        keys: torch.Tensor = layers[0].keys
+        _, n_heads, _, width = keys.shape
+        return keys.new_empty(len(layers), 1, 2, n_heads, self._longest, width)
 
     def _by_the_model(
         self, tokens: torch.Tensor, memory: torch.Tensor, n_read: int, wanted: torch.Tensor
@@ -124,8 +130,10 @@ class Reader:
             cache.layers += [_layer(kept[..., :n_read, :]) for kept in memory]
         output = self._model(input_ids=tokens[:, None], past_key_values=cache, use_cache=True)
         for kept, layer in zip(memory, output.past_key_values.layers, strict=True):
-            kept[:, 0, :, n_read], kept[:, 1, :, n_read] = layer.keys[:, :, -1], layer.values[:, :, -1]
-        return output.logits[wanted, -1]
+            kept[:, 0, :, n_read] = layer.keys[:, :, -1]
+            kept[:, 1, :, n_read] = layer.values[:, :, -1]
+        logits: torch.Tensor = output.logits[wanted, -1]
+        return logits
 
 
 def _layer(kept: torch.Tensor) -> DynamicLayer:

@@ -139,9 +139,7 @@ class TreeWalk:
         self._reader.memory.restore(part.memory, part.source[:most])
         yield from self._walk(part.prefixes.take(slice(most)), part.n_read, aside)
 
-    def _walk(
-        self, prefixes: Prefixes, n_read: int, aside: list[Aside]
-    ) -> Iterator[FinishedRows]:
+    def _walk(self, prefixes: Prefixes, n_read: int, aside: list[Aside]) -> Iterator[FinishedRows]:
         """Go on until all rows are finished, or put aside where there is no room."""
         memory, most = self._reader.memory, self._reader.most_prefixes
         while len(prefixes):

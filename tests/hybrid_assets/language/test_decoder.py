@@ -54,8 +54,10 @@ def made(network):
     return model.eval()
 
 
+@pytest.mark.parametrize("narrow", [0, 32])  # how keys and values lie in memory
 @pytest.mark.parametrize("name", NETWORKS)
-def test_logits_are_those_of_transformers(name):
+def test_logits_are_those_of_transformers(name, narrow, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.language.reading.NARROW", narrow)
     model = made(NETWORKS[name])
     decoder = decoder_of(model)
     tokens = torch.randint(N_TOKENS, (7, 13), generator=torch.Generator().manual_seed(1))
@@ -103,3 +105,25 @@ def test_rows_are_read_token_by_token_by_any_network(network):
             found = reader.read(tokens[:, place], place, rows).at(np.arange(2)[:, None], every)
             np.testing.assert_allclose(found, wanted[rows, place], rtol=1e-5, atol=1e-6)
     assert reader.n_tokens == tokens.size
+
+
+@pytest.mark.parametrize("narrow", [0, 32])
+def test_memory_follows_its_prefixes(narrow, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.language.reading.NARROW", narrow)
+    memory, n_read = Reader(made(gpt2()), LONGEST).memory, 3
+    rng = np.random.default_rng(4)
+    with torch.inference_mode():
+        memory.numbers[:] = torch.arange(memory.numbers.shape[1])[:, None, None, None, None]
+        held = np.arange(9)
+        for n_prefixes in (9, 5, 12, 3, 30, 29):
+            source = rng.choice(len(held), n_prefixes)
+            if n_prefixes == 29:
+                source = np.sort(source)
+            wanted = held[source]
+            order = memory.arrange(source, n_read)
+            assert sorted(order) == list(range(n_prefixes))
+            held = wanted[order]
+            assert memory.numbers[1, :n_prefixes, 0, 1, n_read - 1, 5].tolist() == held.tolist()
+        aside = memory.copied(np.array([4, 0, 2]), n_read)
+        memory.restore(aside, np.array([2, 2, 1, 0]))
+    assert memory.numbers[2, :4, 1, 3, 0, 7].tolist() == held[[2, 2, 0, 4]].tolist()
