@@ -77,7 +77,7 @@ class States:
         begin : ndarray of int, shape (n,)
             Where in the list those of each state begin; there is at least one.
         """
-        for unknown in np.unique(state[self._n_moves[state] < 0]).tolist():
+        for unknown in sorted(set(state[self._n_moves[state] < 0].tolist())):
             self._explore(unknown)
         n_moves = self._n_moves[state]
         begin = np.cumsum(n_moves) - n_moves

@@ -61,7 +61,7 @@ class Reader:
 
     def __init__(self, model: PreTrainedModel, longest: int, temperature: float = 1.0) -> None:
         self._model, self._longest, self._temperature = model, longest, temperature
-        self._decoder = decoder_of(model)
+        self._decoder, self._device = decoder_of(model), model.device
         self.n_tokens = 0
 
     def read(self, tokens: np.ndarray, n_read: int, wanted: np.ndarray) -> NextTokens:
@@ -79,7 +79,7 @@ class Reader:
         import torch
 
         self.n_tokens += len(tokens)
-        read, kept = (torch.from_numpy(a).to(self._model.device) for a in (tokens, wanted))
+        read, kept = (torch.from_numpy(a).to(self._device) for a in (tokens, wanted))
         forward = self._by_the_model if self._decoder is None else self._decoder.logits
         logits = forward(read, self.memory.numbers[:, : len(tokens)], n_read, kept)
         if self._temperature != 1:
@@ -105,16 +105,16 @@ class Reader:
         """Give a fixed number, or half of what a GPU has left."""
         import torch
 
-        if self._model.device.type != "cuda":
+        if self._device.type != "cuda":
             return MEMORY_BYTES
-        return int(torch.cuda.mem_get_info(self._model.device)[0] // 2)
+        return int(torch.cuda.mem_get_info(self._device)[0] // 2)
 
     @cached_property
     def _one(self) -> torch.Tensor:
         """Make room for one row's keys and values, by those that the model gives for a token."""
         import torch
 
-        token = torch.zeros(1, 1, dtype=torch.int64, device=self._model.device)
+        token = torch.zeros(1, 1, dtype=torch.int64, device=self._device)
         layers = self._model(input_ids=token, use_cache=True).past_key_values.layers
         keys: torch.Tensor = layers[0].keys
         _, n_heads, _, width = keys.shape
