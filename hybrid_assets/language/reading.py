@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transformers.cache_utils import DynamicLayer
 
 MEMORY_BYTES = 2**30
+GPU_MEMORY_BYTES = 2**32
 MOST_PREFIXES = 2_048
 NARROW = 32  # heads up to this width lie side by side, see decoder._attended_side_by_side
 
@@ -97,17 +98,10 @@ class Reader:
 
     @cached_property
     def most_prefixes(self) -> int:
-        """How many prefixes are read at once, for memory to stay bounded."""
+        """How many prefixes are read at once; fixed, since what a seed draws depends on it."""
+        room = GPU_MEMORY_BYTES if self._one.is_cuda else MEMORY_BYTES
         n_bytes = self._one.nbytes + 3 * 4 * self._model.config.get_text_config().vocab_size
-        return int(np.clip(self._memory_bytes() // n_bytes, 8, MOST_PREFIXES))
-
-    def _memory_bytes(self) -> int:
-        """Give a fixed number, or half of what a GPU has left."""
-        import torch
-
-        if self._device.type != "cuda":
-            return MEMORY_BYTES
-        return int(torch.cuda.mem_get_info(self._device)[0] // 2)
+        return int(np.clip(room // n_bytes, 8, MOST_PREFIXES))
 
     @cached_property
     def _one(self) -> torch.Tensor:

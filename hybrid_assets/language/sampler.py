@@ -114,7 +114,7 @@ class RowSampler:
         schema = self._grammar.schema
         restricted = {column for given in known for column in given.restrictions}
         mass = {
-            name: float(walk.left[number] / walk.entered[number])
+            name: min(float(walk.left[number] / walk.entered[number]), 1.0)
             for number, name in enumerate(schema.names)
             if walk.entered[number] and number not in restricted
         }
