@@ -9,6 +9,7 @@ import pandas as pd
 from dagster_project.canonical_rows import CanonicalRows
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
+from hybrid_assets.blocks import SAMPLE_ROWS
 from hybrid_assets.schema import TableSchema
 from warehouse import TableBlocks, Warehouse, data_version, storable_table
 
@@ -83,6 +84,11 @@ class AssetInputs:
         """Read the rows of an upstream table in the dtypes of a schema; remember its version."""
         return CanonicalRows(self.stored(asset), schema)
 
+    def sample(self, asset: str, schema: TableSchema) -> pd.DataFrame:
+        """Read `SAMPLE_ROWS` random rows, the same for every reader; all where there are fewer."""
+        rng = self.study.random_generator(f"{asset}/sample")
+        return self.rows(asset, schema).sample(SAMPLE_ROWS, rng)
+
     def remember_source(self, what: str, rows: pd.DataFrame) -> None:
         """Remember the version of rows that came from no asset of the study, such as a donor's."""
         self.upstream[f"{what} (source)"] = data_version(storable_table(rows))
@@ -128,6 +134,13 @@ class AssetInputs:
             return rows.whole()
         wanted = "train" if split == "seed" else split
         return rows.where(SPLIT, wanted)
+
+    def n_people(self, split: str) -> int:
+        """Count the rows that `part` gives."""
+        sizes = self.split_sizes()
+        if split == "seed":
+            return sizes["train"] + (sizes["holdout"] if self.study.holdout.source is None else 0)
+        return sizes[split]
 
     def split_sizes(self) -> Counter[str]:
         """Count the ``train`` and the ``holdout`` rows."""

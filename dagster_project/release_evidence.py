@@ -3,14 +3,15 @@
 import pandas as pd
 
 from dagster_project.asset_run import AssetRun
-from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_probability
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
+from dagster_project.distance_results import DCR_EVALUATIONS, HYBRID_W
 from dagster_project.hybrid_results import CALIBRATION, CALIBRATION_FILE
 from dagster_project.privacy_results import evaluation_before_release
 from dagster_project.privacy_spending import privacy_loss
 from dagster_project.release_permission import require_same_settings, seed_version
 from dagster_project.released_rows import rows_released_before
 from dagster_project.suites import broken_rules
+from dagster_project.synthetic_tables import hybrid_probability
 from dagster_project.truth_columns import exact_effect
 from hybrid_assets.effects import seed_tmle
 from hybrid_assets.errors import EvaluationError
