@@ -26,9 +26,8 @@ STUDY: dict[str, Any] = {
     "random_seed": 7,
 }
 SEED_STEPS = ("seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates")
-DRAWN = ("fitted_generator", "synthetic_covariates", "hybrid_triplets", "full_synthetic")
+DRAWN = ("synthetic_covariates", "hybrid_triplets", "full_synthetic")
 EVALUATED = ("privacy_evaluation", "fidelity_evaluation", "effect_estimates")
-CHECKED = ("synthetic_covariates", "hybrid_triplets", "full_synthetic")
 
 
 @dataclass(frozen=True)
@@ -131,31 +130,27 @@ def child(home: str, step: str) -> None:
     print(json.dumps({"cpu": own.ru_utime + own.ru_stime, "peak": own.ru_maxrss / 1024}))
 
 
-def costs(generator: str, n_seed: int, n_synthetic: int, steps: list[str]) -> list[Cost]:
-    found = []
+def measure(generator: str, n_seed: int, sizes: list[int]) -> None:
+    """Make the seed's assets once, then the synthetic tables and evaluations of each size."""
     home = Path(tempfile.mkdtemp(prefix="table_sizes"))
+    drawn = [f"{generator}/{word}" for word in DRAWN]
+    suites = [f"{generator}/{word} checks" for word in DRAWN]
+    branch = [*drawn, *suites, *(f"{generator}/{word}" for word in EVALUATED)]
     try:
         write_seed(home, n_seed)
-        settings = study_of(home, generator, n_synthetic)
-        for step in steps:
-            used = measured(home, settings, step)
-            found.append(Cost(generator, n_seed, n_synthetic, step, *used))
-            print(json.dumps(asdict(found[-1])), flush=True)
+        for k, n_synthetic in enumerate(sizes):
+            settings = study_of(home, generator, n_synthetic)
+            for step in [*([] if k else [*SEED_STEPS, f"{generator}/fitted_generator"]), *branch]:
+                used = measured(home, settings, step)
+                print(json.dumps(asdict(Cost(generator, n_seed, n_synthetic, step, *used))))
+                sys.stdout.flush()
     finally:
         shutil.rmtree(home)
-    return found
-
-
-def all_steps(generator: str) -> list[str]:
-    drawn = [f"{generator}/{word}" for word in DRAWN]
-    suites = [f"{generator}/{word} checks" for word in CHECKED]
-    return [*SEED_STEPS, *drawn, *suites, *(f"{generator}/{word}" for word in EVALUATED)]
 
 
 def main() -> None:
-    """Usage: python -m benchmarks.table_sizes GENERATOR N_SEED N_SYNTHETIC >> costs.jsonl."""
-    generator, n_seed, n_synthetic = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    costs(generator, n_seed, n_synthetic, all_steps(generator))
+    """Usage: python -m benchmarks.table_sizes GENERATOR N_SEED N_SYNTHETIC ... >> costs.jsonl."""
+    measure(sys.argv[1], int(sys.argv[2]), [int(size) for size in sys.argv[3:]])
 
 
 if __name__ == "__main__":
