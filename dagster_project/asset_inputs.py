@@ -84,10 +84,15 @@ class AssetInputs:
         """Read the rows of an upstream table in the dtypes of a schema; remember its version."""
         return CanonicalRows(self.stored(asset), schema)
 
-    def sample(self, asset: str, schema: TableSchema) -> pd.DataFrame:
+    def sampled(self, asset: str) -> pd.DataFrame:
         """Read `SAMPLE_ROWS` random rows, the same for every reader; all where there are fewer."""
         rng = self.study.random_generator(f"{asset}/sample")
-        return self.rows(asset, schema).sample(SAMPLE_ROWS, rng)
+        frame: pd.DataFrame = self.stored(asset).sample(SAMPLE_ROWS, rng).to_pandas()
+        return frame
+
+    def sample(self, asset: str, schema: TableSchema) -> pd.DataFrame:
+        """Read the same rows with the canonical dtypes of a schema."""
+        return schema.canonical(self.sampled(asset))
 
     def remember_source(self, what: str, rows: pd.DataFrame) -> None:
         """Remember the version of rows that came from no asset of the study, such as a donor's."""

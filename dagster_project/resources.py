@@ -42,7 +42,7 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     home: str = ""
-    trial_rows: int | None = Field(default=None, ge=100, le=10_000_000)
+    trial_rows: int | None = Field(default=None, ge=100, le=100_000_000)
     trial_generators: list[str] = Field(default=[])
     seed_version: str = ""
 

@@ -25,6 +25,8 @@ from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.table_blocks import TableBlocks
 
+ADDED = "was added by another program"
+
 
 class Warehouse:
     """Tables, model pointers, documents and audit log of one study.
@@ -200,12 +202,8 @@ class Warehouse:
         TableNotFound
             If it was not written yet.
         """
-        frame: pd.DataFrame = self.read_arrow(asset).to_pandas()
+        frame: pd.DataFrame = self._content_and_version(asset)[0].whole().to_pandas()
         return frame
-
-    def read_arrow(self, asset: str) -> pa.Table:
-        """Return the current content of `asset` as Arrow; raises as `read_table` does."""
-        return self._content_and_version(asset)[0].whole()
 
     def read_blocks(self, asset: str) -> tuple[TableBlocks, str]:
         """Return the current content of `asset` in blocks, and its data version, read together.
@@ -220,9 +218,7 @@ class Warehouse:
             If the audit log does not know it.
         """
         content, version = self._content_and_version(asset)
-        if version is None:
-            raise _corrupt_tables([_not_logged(table_name(asset))])
-        return content, version
+        return content, _logged(asset, version)
 
     def read_versioned(self, asset: str) -> tuple[pd.DataFrame, str]:
         """Return all rows of `asset` and its data version; raises as `read_blocks` does."""
@@ -236,9 +232,8 @@ class Warehouse:
             table = catalog.require_table(connection, self.study, asset)
             version = catalog.logged_version(connection, asset)
             size = catalog.table_size(connection, table)
-        if version is None:
-            raise _corrupt_tables([_not_logged(table_name(asset))])
-        return TableVersion(asset, table_name(asset), version, *size, wait.waited_seconds)
+        name, logged = table_name(asset), _logged(asset, version)
+        return TableVersion(asset, name, logged, *size, wait.waited_seconds)
 
     def table_names(self) -> list[str]:
         """Return the names of all tables of the study, sorted."""
@@ -297,7 +292,7 @@ class Warehouse:
         with self._database.reading(self._wait()) as connection:
             names = catalog.table_names(connection)
             logged = {table_name(asset): asset for asset in catalog.logged_assets(connection)}
-        faults = [_not_logged(name) for name in names if name not in logged]
+        faults = [f"{name!r} {ADDED}" for name in names if name not in logged]
         faults += [f"{name} is logged but missing" for name in logged if name not in names]
         for name in (name for name in names if name in logged):
             # Content and version come from one short connection: a writer may pass in between.
@@ -305,7 +300,7 @@ class Warehouse:
             if content.data_version != version:
                 faults.append(f"{name} is not what was logged")
         if faults:
-            raise _corrupt_tables(faults)
+            raise CorruptTable.differing(faults)
         return len(names)
 
     def _content_and_version(self, asset: str) -> tuple[TableBlocks, str | None]:
@@ -319,20 +314,15 @@ class Warehouse:
         return BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
 
 
+def _logged(asset: str, version: str | None) -> str:
+    if version is None:
+        raise CorruptTable.differing([f"{table_name(asset)!r} {ADDED}"])
+    return version
+
+
 def _set_model(
     connection: duckdb.DuckDBPyConnection, asset: str, model: ModelVersion, provenance: Provenance
 ) -> None:
     catalog.set_current_model(connection, asset, model)
     made = Materialization(asset, "model", model.sha256, None, provenance)
     audit_log.append_entry(connection, made)
-
-
-def _not_logged(name: str) -> str:
-    return f"{name!r} was added by another program"
-
-
-def _corrupt_tables(faults: list[str]) -> CorruptTable:
-    return CorruptTable(
-        f"stored tables differ from the audit log: {'; '.join(faults)}. Materialize those assets "
-        "again, and drop tables that are not the study's"
-    )
