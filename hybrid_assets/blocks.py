@@ -17,7 +17,7 @@ def sampling_note(n_rows: int) -> str:
     """Say which rows of a table were used where `SAMPLE_ROWS` bounds them; empty if all were."""
     if n_rows <= SAMPLE_ROWS:
         return ""
-    return f"from a random sample of {SAMPLE_ROWS:,} of the table's {n_rows:,} rows"
+    return f"from a random sample of {SAMPLE_ROWS:,} of {n_rows:,} rows"
 
 
 def blocks_of_one_size(blocks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
