@@ -17,10 +17,11 @@ run: $(INSTALLED)
 test: lint
 	$(PYTEST)
 
-# The suites that take minutes: coverage simulations and the real web page in Chromium.
+# The suites that take minutes: coverage simulations, the real web page in Chromium, the warehouse on
+# a lake and on a bucket (PostgreSQL from the system; skipped without it).
 check: lint
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(PYTEST) -m "not soak"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser,buckets]'
+	HYBRID_TEST_BUCKETS=all $(PYTEST) -m "not soak"
 
 # Ray, Kubernetes' schemas, and a study on two hosts, one of which is killed: some ten minutes. Needs
 # root (for the hosts' namespaces) and PostgreSQL; skips what it cannot do.

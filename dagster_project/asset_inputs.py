@@ -9,6 +9,7 @@ import pandas as pd
 from dagster_project.canonical_rows import CanonicalRows
 from dagster_project.resources import StorageResource
 from dagster_project.study_file import StudyFile
+from hybrid_assets.blocks import SAMPLE_ROWS
 from hybrid_assets.schema import TableSchema
 from warehouse import TableBlocks, Warehouse, data_version, storable_table
 
@@ -83,6 +84,16 @@ class AssetInputs:
         """Read the rows of an upstream table in the dtypes of a schema; remember its version."""
         return CanonicalRows(self.stored(asset), schema)
 
+    def sampled(self, asset: str) -> pd.DataFrame:
+        """Read `SAMPLE_ROWS` random rows, the same for every reader; all where there are fewer."""
+        rng = self.study.random_generator(f"{asset}/sample")
+        frame: pd.DataFrame = self.stored(asset).sample(SAMPLE_ROWS, rng).to_pandas()
+        return frame
+
+    def sample(self, asset: str, schema: TableSchema) -> pd.DataFrame:
+        """Read the same rows with the canonical dtypes of a schema."""
+        return schema.canonical(self.sampled(asset))
+
     def remember_source(self, what: str, rows: pd.DataFrame) -> None:
         """Remember the version of rows that came from no asset of the study, such as a donor's."""
         self.upstream[f"{what} (source)"] = data_version(storable_table(rows))
@@ -128,6 +139,13 @@ class AssetInputs:
             return rows.whole()
         wanted = "train" if split == "seed" else split
         return rows.where(SPLIT, wanted)
+
+    def n_people(self, split: str) -> int:
+        """Count the rows that `part` gives."""
+        sizes = self.split_sizes()
+        if split == "seed":
+            return sizes["train"] + (sizes["holdout"] if self.study.holdout.source is None else 0)
+        return sizes[split]
 
     def split_sizes(self) -> Counter[str]:
         """Count the ``train`` and the ``holdout`` rows."""

@@ -44,10 +44,9 @@ def release(study: StudyName, generator: GeneratorOption) -> None:
             console.print(f"  {approval_command(study, generator)}", markup=False, soft_wrap=True)
             raise typer.Exit(NOT_APPROVED)
         _run(stated, f"{generator}/release_bundle", generator)
-        made = StorageResource().releases(study).releases(generator)[-1]
-    console.print(
-        f"released: {made.folder}\nverify it with: hybrid verify {made.folder}", markup=False
-    )
+        releases = StorageResource().releases(study)
+        folder = releases.folder(generator, releases.releases(generator)[-1].number)
+    console.print(f"released: {folder}\nverify it with: hybrid verify {folder}", markup=False)
 
 
 def _run(study: StudyFile, asset: str, generator: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from hybrid_assets.schema import TableSchema
@@ -12,7 +11,7 @@ from warehouse import TableBlocks
 
 @dataclass(frozen=True)
 class CanonicalRows:
-    """The rows of a table, as often as they are asked for: a block at a time, a sample, or all.
+    """The rows of a table, as often as they are asked for: a block at a time, or all.
 
     Parameters
     ----------
@@ -32,10 +31,6 @@ class CanonicalRows:
         """Give the blocks in order."""
         for block in self.stored.blocks(self.schema.names):
             yield self.schema.canonical(block.to_pandas())
-
-    def sample(self, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-        """Draw rows without replacement; all of them where there are no more."""
-        return self.schema.canonical(self.stored.sample(n_rows, rng).to_pandas())
 
     def whole(self) -> pd.DataFrame:
         """Give all rows at once: of memory they take the numbers, and the levels but once."""

@@ -15,9 +15,10 @@ from dagster_project.engines import step_settings
 from dagster_project.resources import StorageResource
 from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
-from dagster_project.suites import SUITE, ExpectationResult, evaluate
+from dagster_project.suites import SUITE, ExpectationResult, evaluate, frames
 from dagster_project.trial import launched_study
 from hybrid_assets.schema import TableSchema
+from warehouse import TableBlocks
 
 
 def suite_checks(study: StudyFile) -> list[dg.AssetChecksDefinition]:
@@ -43,9 +44,12 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
             started, storage = time.perf_counter(), context.resources.storage
             launched = launched_study(study, storage, asset)
             table, version, schema = _table_and_schema(study, asset, storage)
+            columns = _judged_columns(study, asset, table, schema)
             chosen = {check: rules[check.name] for check in context.selected_asset_check_keys}
             results = [
-                _check_result(check, evaluate(table, rule(schema, launched.n_synthetic)))
+                _check_result(
+                    check, evaluate(frames(table, columns), rule(schema, launched.n_synthetic))
+                )
                 for check, rule in chosen.items()
             ]
             storage.audit_trail(study.name).record_checks(
@@ -76,17 +80,22 @@ def _left_out(asset: str, rule: str) -> bool:
 
 def _table_and_schema(
     study: StudyFile, asset: str, storage: StorageResource
-) -> tuple[pd.DataFrame, str, TableSchema]:
+) -> tuple[TableBlocks, str, TableSchema]:
     warehouse = storage.warehouse(study.name)
-    table, version = warehouse.read_versioned(asset)
+    table, version = warehouse.read_blocks(asset)
     described = "seed_table" if asset == "seed_table" else "splits"
     files = storage.models().open(warehouse.model(described))
     schema = TableSchema.model_validate_json((files / "schema.json").read_bytes())
-    if asset == "seed_table":
-        return table.drop(columns=list(study.identifiers)), version, schema
-    if asset.endswith("synthetic_covariates"):
-        return table, version, schema.covariates
-    return table[schema.names], version, schema
+    return table, version, schema.covariates if asset.endswith("_covariates") else schema
+
+
+def _judged_columns(
+    study: StudyFile, asset: str, table: TableBlocks, schema: TableSchema
+) -> list[str]:
+    """Leave out what is no column of the study: identifiers, and the truth beside triplets."""
+    if asset.endswith(TRIPLETS):
+        return schema.names
+    return [name for name in table.column_names if name not in study.identifiers]
 
 
 def _check_result(check: dg.AssetCheckKey, results: list[ExpectationResult]) -> dg.AssetCheckResult:

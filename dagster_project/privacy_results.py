@@ -18,8 +18,9 @@ from hybrid_assets.privacy.evaluate import (
     finding_table,
     risk_table,
 )
-from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.people import Attacked, sampled_people
 from hybrid_assets.privacy.verdict import Finding, Verdict
+from hybrid_assets.schema import TableSchema
 from warehouse import ModelNotFound
 
 EVALUATIONS = TypeAdapter(PrivacyEvaluation)
@@ -45,12 +46,10 @@ CHECK_MEANING = (
 
 def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> PrivacyEvaluation:
     """Attack a generator's hybrid table, digits as they stand."""
-    schema = run.schema()
-    attacked = Attacked.of(
-        run.canonical(f"{run.generator}/hybrid_triplets", schema),
-        run.part("train", schema),
-        run.part("holdout", schema),
-        schema,
+    schema, asset = run.schema(), f"{run.generator}/hybrid_triplets"
+    people = some_people(run, schema)
+    attacked = Attacked.of_blocks(
+        run.rows(asset, schema), run.sample(asset, schema), *people, schema
     )
     shares = {W: covariates, WAY: rows}
     stated = run.study.privacy
@@ -61,6 +60,13 @@ def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> P
         rng=run.rng,
         sensitive=stated.sensitive,
     )
+
+
+def some_people(run: AssetRun, schema: TableSchema) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read training and holdout people, a random `MOST_PEOPLE` of either where there are more."""
+    rng = run.study.random_generator("attacked people")
+    train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
+    return sampled_people(train, rng), sampled_people(holdout, rng)
 
 
 def stored_evaluation(run: AssetRun, generator: str) -> PrivacyEvaluation:
@@ -107,6 +113,7 @@ def risk_metadata(evaluation: PrivacyEvaluation) -> dict[str, Any]:
         "privacy_verdict": evaluation.verdict.value,
         "privacy_policy": evaluation.policy.name,
         "too_few_people": evaluation.too_few_people,
+        **({"too_few_rows": evaluation.too_few_rows} if evaluation.too_few_rows else {}),
         "risks": small_table(shown),
     }
 

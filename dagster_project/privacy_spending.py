@@ -1,8 +1,7 @@
 """The study's privacy ledger in its warehouse: written before a fit looks, read by all who tell."""
 
-import hashlib
 import json
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -22,7 +21,7 @@ from hybrid_assets.privacy.ledger import (
     loss_of,
     rho_within,
 )
-from warehouse import CorruptDocument, DecisionStore
+from warehouse import DecisionStore
 
 FIT: Final = "privacy_ledger"
 ROUNDING: Final = 1e-9
@@ -43,9 +42,15 @@ def spend(run: AssetRun) -> PrivacyLedger:
         for entry in settings.spent
     )
     store = run.storage.decisions(run.study.name)
-    ledger = read_ledger(store).with_spent(*cost, delta=settings.delta)
-    require_allowed(run.study, ledger)
-    store.record(FIT, fit_document(PrivacyLedger(cost, settings.delta)), run.origin())
+    ledger = PrivacyLedger()
+
+    def permit(fits: Sequence[bytes]) -> None:
+        nonlocal ledger
+        ledger = ledger_of(fits).with_spent(*cost, delta=settings.delta)
+        require_allowed(run.study, ledger)
+
+    fit = fit_document(PrivacyLedger(cost, settings.delta))
+    store.record(FIT, fit, run.origin(), permit=permit)  # no host can spend in between
     return ledger  # nothing after the entry may fail: a second try would pay again
 
 
@@ -85,19 +90,16 @@ def read_ledger(store: DecisionStore) -> PrivacyLedger:
     CorruptDocument
         If an entry is altered or missing: then nothing can be promised.
     """
-    logged = [entry.read() for entry in store.history(FIT)]
+    return ledger_of(store.contents(FIT))
+
+
+def ledger_of(fits: Sequence[bytes]) -> PrivacyLedger:
+    """Add up the documents of fits, in their order."""
     ledger = PrivacyLedger()
-    for content in (*map(_unlogged_fit, store.unlogged(FIT)), *logged):
+    for content in fits:
         fit = LEDGER.validate_json(content)
         ledger = ledger.with_spent(*fit.spent, delta=fit.delta)
     return ledger
-
-
-def _unlogged_fit(file: Path) -> bytes:
-    content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != file.stem:
-        raise CorruptDocument(f"{file} is not the fit that it is named by; restore it")
-    return content
 
 
 def spent_so_far(run: AssetRun) -> PrivacyLedger:

@@ -1,16 +1,15 @@
 """What the gates of a release candidate are decided on, read from the study's evaluations."""
 
-import pandas as pd
-
 from dagster_project.asset_run import AssetRun
-from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W, hybrid_probability
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
+from dagster_project.distance_results import DCR_EVALUATIONS, HYBRID_W
 from dagster_project.hybrid_results import CALIBRATION, CALIBRATION_FILE
 from dagster_project.privacy_results import evaluation_before_release
 from dagster_project.privacy_spending import privacy_loss
 from dagster_project.release_permission import require_same_settings, seed_version
 from dagster_project.released_rows import rows_released_before
-from dagster_project.suites import broken_rules
+from dagster_project.suites import broken_rules, frames
+from dagster_project.synthetic_tables import hybrid_probability
 from dagster_project.truth_columns import exact_effect
 from hybrid_assets.effects import seed_tmle
 from hybrid_assets.errors import EvaluationError
@@ -24,7 +23,7 @@ from hybrid_assets.privacy.evaluate import PrivacyEvaluation
 from hybrid_assets.release.table_files import formula_columns
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.small_cells import told_share
-from warehouse import data_version, latest_entry, storable_table, trace
+from warehouse import TableBlocks, latest_entry, trace
 
 
 def require_current(run: AssetRun, *assets: str) -> None:
@@ -48,14 +47,14 @@ def require_current(run: AssetRun, *assets: str) -> None:
         require_same_settings(run.study, trace(entries, latest_entry(entries, asset)))
 
 
-def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) -> ReleaseEvidence:
+def release_evidence(run: AssetRun, table: TableBlocks, schema: TableSchema) -> ReleaseEvidence:
     """Gather what is known about a generator's table that may leave.
 
     Parameters
     ----------
     run : AssetRun
         Of the candidate.
-    table : DataFrame
+    table : TableBlocks
         As it would leave; columns that are not of `schema` were not attacked.
     schema : TableSchema
         Of the study's tables.
@@ -72,16 +71,16 @@ def release_evidence(run: AssetRun, table: pd.DataFrame, schema: TableSchema) ->
         copies=DCR_EVALUATIONS.validate_json(distances)[HYBRID_W],
         calibration_shift=CALIBRATION.validate_json(shift),
         extreme_share=overlap[0],
-        cells_beyond=cells_beyond(run.canonical(triplets, schema), schema),
-        broken_rules=broken_rules(table[schema.names], schema, run.study.n_synthetic),
-        formula_columns=formula_columns(table),
-        columns_not_attacked=tuple(name for name in table.columns if name not in schema.names),
+        cells_beyond=cells_beyond(run.rows(triplets, schema), schema),
+        broken_rules=broken_rules(table, schema, run.study.n_synthetic),
+        formula_columns=formula_columns(frames(table, table.column_names)),
+        columns_not_attacked=tuple(n for n in table.column_names if n not in schema.names),
         columns_not_guessed=columns_not_guessed(privacy, schema),
     )
 
 
 def _facts(
-    run: AssetRun, table: pd.DataFrame, privacy: PrivacyEvaluation, extreme_share: float | str
+    run: AssetRun, table: TableBlocks, privacy: PrivacyEvaluation, extreme_share: float | str
 ) -> ReleaseFacts:
     generator, study = run.generator, run.study
     entries = run.audit_trail.entries()
@@ -91,9 +90,9 @@ def _facts(
         label=study.label,
         assignment=study.assignment,
         treated_probability=hybrid_probability(run),
-        n_rows=len(table),
+        n_rows=table.n_rows,
         n_rows_released_before=rows_released_before(
-            run.warehouse.audit_entries(), data_version(storable_table(table))
+            run.warehouse.audit_entries(), table.data_version
         ),
         n_seed=int(target["n_rows"]),
         n_members=privacy.n_members,

@@ -14,7 +14,7 @@ from dagster_project.truth_columns import RELEASED_TRUTH
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import ReleaseError
 from hybrid_assets.gates import GATE_REPORT, GateReport
-from warehouse import Trace, Warehouse, data_version, latest_entry, trace
+from warehouse import Trace, Warehouse, latest_entry, trace
 
 
 def candidate_of(generator: str) -> str:
@@ -56,8 +56,8 @@ def require_judged_rows(study: StudyFile, warehouse: Warehouse, generator: str) 
         If another program changed them, or the study file asks for other columns now.
     """
     asset = candidate_of(generator)
-    rows, logged = warehouse.read_arrow(asset), warehouse.table_version(asset).data_version
-    if data_version(rows) != logged:
+    rows, logged = warehouse.read_blocks(asset)
+    if rows.data_version != logged:
         raise ReleaseError(
             f"study {study.name!r}, {asset}: the stored rows are not those that were logged; see "
             f"hybrid audit {study.name} --check"

@@ -42,7 +42,7 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """
 
     home: str = ""
-    trial_rows: int | None = Field(default=None, ge=100, le=10_000_000)
+    trial_rows: int | None = Field(default=None, ge=100, le=100_000_000)
     trial_generators: list[str] = Field(default=[])
     seed_version: str = ""
 
@@ -67,7 +67,7 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def report(self, study: str) -> Path:
         """Name the page that the study's report is written to, whether it exists yet or not."""
-        return self.path / "reports" / study / "study_report.html"
+        return self.warehouse(study).document("study_report")
 
     def releases(self, study: str) -> ReleaseStore:
         """Give the study's releases."""

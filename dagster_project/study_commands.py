@@ -133,8 +133,8 @@ def report(
     with refusals():
         if study not in study_files():
             refuse(f"unknown study {study}; known: {', '.join(sorted(study_files()))}")
-    storage = StorageResource(trial_rows=100) if trial else StorageResource()
-    page = storage.report(study)
+        storage = StorageResource(trial_rows=100) if trial else StorageResource()
+        page = storage.report(study)
     if not page.is_file():
         say(f"no report of {study} yet; make it with: hybrid run {study}")
         raise typer.Exit(FAILED)

@@ -3,17 +3,20 @@
 Great Expectations' own results quote cells; only counts leave this module.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
+from warehouse import TableBlocks
 
 if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
     from great_expectations.expectations import Expectation
 
+ROW_COUNT = "expect_table_row_count_to_equal"
 COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count")
 
 
@@ -116,13 +119,20 @@ SUITE: dict[str, Callable[[TableSchema, int], list["Expectation"]]] = {
 }
 
 
-def evaluate(table: pd.DataFrame, expectations: list["Expectation"]) -> list[ExpectationResult]:
+def frames(table: TableBlocks, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
+    """Give some columns of a stored table as storage gives them back, a block at a time."""
+    return (block.to_pandas() for block in table.blocks(columns))
+
+
+def evaluate(
+    blocks: Iterable[pd.DataFrame], expectations: list["Expectation"]
+) -> list[ExpectationResult]:
     """Hold a table against expectations in an ephemeral context.
 
     Parameters
     ----------
-    table : DataFrame
-        As storage gave it back.
+    blocks : iterable of DataFrame
+        The rows as storage gave them back, at least one block.
     expectations : list of Expectation
         May be empty, which gives an empty list.
     """
@@ -133,23 +143,54 @@ def evaluate(table: pd.DataFrame, expectations: list["Expectation"]) -> list[Exp
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     source = context.data_sources.add_pandas("study").add_dataframe_asset("table")
-    batch = source.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": table})
-    validation = batch.validate(
-        gx.ExpectationSuite(name="suite", expectations=expectations),
-        result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
-    )
-    return [
-        ExpectationResult(
-            expectation=result.expectation_config.type,
-            column=result.expectation_config.kwargs.get("column", "(table)"),
-            success=bool(result.success),
-            counts={key: result.result[key] for key in COUNTS if key in result.result},
+    whole = source.add_batch_definition_whole_dataframe("all")
+    suite, found, n_rows = gx.ExpectationSuite(name="suite", expectations=expectations), [], 0
+    for block in blocks:
+        n_rows += len(block)
+        validation = whole.get_batch({"dataframe": block}).validate(
+            suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
         )
-        for result in validation.results
-    ]
+        found.append([_result(each) for each in validation.results])
+    results = [_of_all_blocks(list(each)) for each in zip(*found, strict=True)]
+    return [_row_count(each, expectations, n_rows) for each in results]
 
 
-def broken_rules(table: pd.DataFrame, schema: TableSchema, n_rows: int) -> tuple[str, ...]:
-    """Name the rules of the suite that a stored table breaks."""
-    found = {name: evaluate(table, rule(schema, n_rows)) for name, rule in SUITE.items()}
+def _result(found: "ExpectationValidationResult") -> ExpectationResult:
+    told = found.expectation_config
+    return ExpectationResult(
+        expectation=told.type,
+        column=told.kwargs.get("column", "(table)"),
+        success=bool(found.success),
+        counts={key: found.result[key] for key in COUNTS if key in found.result},
+    )
+
+
+def _of_all_blocks(found: list[ExpectationResult]) -> ExpectationResult:
+    """Add the counts of blocks up; an expectation is met where every block meets it."""
+    if len(found) == 1:
+        return found[0]
+    counts = {key: sum(each.counts.get(key, 0) for each in found) for key in found[0].counts}
+    if "unexpected_percent" in counts:
+        n_present = counts["element_count"] - counts.get("missing_count", 0)
+        against = counts["unexpected_count"]
+        counts["unexpected_percent"] = 100.0 * against / n_present if n_present else 0.0
+    return replace(found[0], success=all(each.success for each in found), counts=counts)
+
+
+def _row_count(
+    result: ExpectationResult, expectations: list["Expectation"], n_rows: int
+) -> ExpectationResult:
+    """Judge the number of rows by all blocks; other results pass."""
+    if result.expectation != ROW_COUNT:
+        return result
+    (asked,) = (e.value for e in expectations if e.expectation_type == ROW_COUNT)
+    return replace(result, success=bool(asked == n_rows))
+
+
+def broken_rules(table: TableBlocks, schema: TableSchema, n_rows: int) -> tuple[str, ...]:
+    """Name the rules of the suite that the columns of a stored table break."""
+    found = {
+        name: evaluate(frames(table, schema.names), rule(schema, n_rows))
+        for name, rule in SUITE.items()
+    }
     return tuple(name for name, results in found.items() if not all(r.success for r in results))

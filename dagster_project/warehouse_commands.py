@@ -1,6 +1,9 @@
 """`hybrid warehouse`: where the studies are kept, and moving them."""
 
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +12,8 @@ from rich.table import Table
 from dagster_project.refusals import console, refusals, refuse
 from dagster_project.resources import hybrid_home
 from warehouse import (
+    KEY_FILE,
+    KEY_VARIABLE,
     BoundedWait,
     LakeDatabase,
     LakeSettings,
@@ -28,22 +33,39 @@ app = typer.Typer(
 
 @app.command()
 def show() -> None:
-    """Tell where the studies of this home are kept, and what each holds.
+    """Tell where each kind of thing is kept, and what each study holds.
 
     Example: hybrid warehouse show
     """
     home = hybrid_home()
     with refusals():
         lake = lake_settings(home)
-        place = f"files in {home}" if lake is None else f"lake {lake.catalog}, {lake.data_path}"
+        for what, place in _places(home, lake):
+            console.print(f"{what:<26} {place}", markup=False, highlight=False, soft_wrap=True)
         table = Table("study", "tables", "log entries", "snapshot", box=None)
         for study in stored_studies(home):
             warehouse = Warehouse(home, study)
             snapshot = warehouse.snapshot()
             counted = len(warehouse.table_names()), len(warehouse.audit_entries())
             table.add_row(study, *map(str, counted), "" if snapshot is None else str(snapshot))
-    console.print(place, markup=False, soft_wrap=True)
     console.print(table)
+
+
+def _places(home: Path, lake: LakeSettings | None) -> Iterator[tuple[str, str]]:
+    files = home if lake is None else lake.data_path
+    if lake is None:
+        yield "tables, audit log", f"files in {home / 'warehouse'}"
+    else:
+        yield "tables", f"lake {files}/tables"
+        yield "audit log, small tables", f"PostgreSQL, {lake.catalog}"
+    yield "models, releases, reports", str(files)
+    yield "decisions, privacy ledger", f"{files}/decisions"
+    yield "unfinished parts of steps", f"{files}/unfinished"
+    if lake is not None:
+        yield "checked copies", f"{home} (this host)"
+    given = os.environ.get(KEY_VARIABLE)
+    yield "key of keyed hashes", f"${KEY_VARIABLE}" if given else f"{home / KEY_FILE} (this host)"
+    yield "runs, trials, errors", f"{home} (this host)"
 
 
 @app.command("migrate")
@@ -51,13 +73,16 @@ def migrate_home(
     catalog: Annotated[
         str, typer.Option(help="libpq string of the lake's PostgreSQL database, no password.")
     ] = "",
-    data_path: Annotated[str, typer.Option(help="Folder of the lake's Parquet files.")] = "",
+    data_path: Annotated[
+        str, typer.Option(help="Of the lake's files: a folder of all hosts, or s3://bucket/prefix.")
+    ] = "",
     to_files: Annotated[bool, typer.Option("--to-files", help="Back to files.")] = False,
 ) -> None:
-    """Move every study of this home to a lake, or back to files, and compare every hash.
+    """Move everything of this home to a lake, or back to files, and compare every hash.
 
-    Stop runs and the UI first. The old content is kept. The password, if there is one, is read
-    from PGPASSWORD or the file that PGPASSFILE names.
+    Tables, audit logs, models, releases, reports, decisions. Stop runs and the UI first. The old
+    content is kept. Secrets come from the environment: PGPASSWORD or PGPASSFILE, and for a bucket
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL_S3.
 
     Example: hybrid warehouse migrate --catalog "host=db dbname=hybrid" --data-path /mnt/lake
     """
@@ -68,7 +93,7 @@ def migrate_home(
         moved = migrate(hybrid_home(), lake)
     console.print(
         f"studies moved: {len(moved.studies)}; tables: {moved.n_tables}, entries of audit logs: "
-        f"{moved.n_entries}, each with the same hash as before"
+        f"{moved.n_entries}, other files: {moved.n_files}, each with the same hash as before"
     )
 
 

@@ -10,6 +10,14 @@ import numpy as np
 import pandas as pd
 
 BLOCK_ROWS = 250_000
+SAMPLE_ROWS = 250_000  # of a table that models are fitted to and attackers search, drawn at random
+
+
+def sampling_note(n_rows: int) -> str:
+    """Say which rows of a table were used where `SAMPLE_ROWS` bounds them; empty if all were."""
+    if n_rows <= SAMPLE_ROWS:
+        return ""
+    return f"from a random sample of {SAMPLE_ROWS:,} of {n_rows:,} rows"
 
 
 def blocks_of_one_size(blocks: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

@@ -97,6 +97,7 @@ class HybridDraw:
             made = _drawn(covariates, means, self._models, self._settings, stream)
             self._add(made)
             yield replace(made, calibration=self.calibration)
+        self._plug_in = []  # 16 bytes a row, not needed while the table is recorded
 
     @property
     def summary(self) -> HybridSummary:

@@ -216,7 +216,7 @@ class Study(Strict):
         ),
     ] = Field(min_length=1)
     assignment: Literal["observed", "randomised"] = "observed"
-    n_synthetic: int = Field(default=50_000, ge=100, le=10_000_000)
+    n_synthetic: int = Field(default=50_000, ge=100, le=100_000_000)
     privacy: PrivacySettings = PrivacySettings()
     gates: Gates = Gates()
     benchmark: BenchmarkSettings = BenchmarkSettings()

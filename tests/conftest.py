@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -90,7 +93,7 @@ def postgres_server(network: str = "") -> Iterator["PostgresServer"]:
         wait_until_ready(port)
         yield PostgresServer(programs, port)
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for connections of lost hosts
         server.wait(20)
         shutil.rmtree(folder)
 
@@ -98,10 +101,25 @@ def postgres_server(network: str = "") -> Iterator["PostgresServer"]:
 @pytest.fixture
 def new_lake(postgres: "PostgresServer", tmp_path: Path) -> Iterator[LakeSettings]:
     """Make an empty lake."""
-    name = f"lake_{uuid.uuid4().hex}"
-    postgres.run(f"CREATE DATABASE {name}")
-    yield LakeSettings(catalog=f"{postgres.host} dbname={name}", data_path=str(tmp_path / "lake"))
-    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgres.new_database() as catalog:
+        yield LakeSettings(catalog=catalog, data_path=str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator["ObjectStore"]:
+    """Start an S3 server of our own."""
+    with started_object_store() as store:
+        yield store
+
+
+@pytest.fixture
+def new_bucket_lake(
+    postgres: "PostgresServer", object_store: "ObjectStore", monkeypatch: pytest.MonkeyPatch
+) -> Iterator[LakeSettings]:
+    """Make an empty lake whose files are in a bucket, and let the environment reach it."""
+    object_store.enter(monkeypatch)
+    with postgres.new_database() as catalog:
+        yield LakeSettings(catalog=catalog, data_path=object_store.new_bucket())
 
 
 @dataclass(frozen=True)
@@ -117,6 +135,48 @@ class PostgresServer:
         psql = [self.programs / "psql", "-q", f"{self.host} dbname=postgres", "-c", statement]
         subprocess.run(psql, check=True, capture_output=True)
 
+    @contextmanager
+    def new_database(self) -> Iterator[str]:
+        name = f"lake_{uuid.uuid4().hex}"
+        self.run(f"CREATE DATABASE {name}")
+        yield f"{self.host} dbname={name}"
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+SECRET = "wJalrXUtnFEMI-test-only"  # greppable: it may turn up nowhere
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put the server and its credentials into the environment, as a user would."""
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hybrid-test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", self.url)
+
+    def new_bucket(self) -> str:
+        name = f"hybrid-{uuid.uuid4().hex}"
+        urlopen(Request(f"{self.url}/{name}", method="PUT")).close()
+        return f"s3://{name}/team/lake"
+
+
+@contextmanager
+def started_object_store() -> Iterator[ObjectStore]:
+    for package in ("s3fs", "duckdb_extension_httpfs", "moto", "flask_cors"):
+        pytest.importorskip(package, reason="pip install 'hybrid-assets[lake,buckets]'")
+    port = free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until_ready(port)
+            yield ObjectStore(f"http://127.0.0.1:{port}", server)
+        finally:
+            server.kill()
+
 
 def free_port() -> int:
     with socket.socket() as taken:
@@ -130,4 +190,4 @@ def wait_until_ready(port: int) -> None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
         time.sleep(0.1)
-    raise TimeoutError("PostgreSQL did not start")
+    raise TimeoutError(f"no server at port {port}")

@@ -15,7 +15,7 @@ PINNED = re.compile(
     r"^([a-z0-9][a-z0-9-]*)==([^ ;\\]+)(.*)((?:\n    --hash=sha256:[0-9a-f]{64}.*)+)", re.M
 )
 PINS = {name: Version(version) for name, version, *_ in PINNED.findall(LOCK)}
-EXTRAS = ("dev", "browser", "soak")
+EXTRAS = ("dev", "browser", "soak", "buckets")
 
 
 def asked_for() -> list[Requirement]:

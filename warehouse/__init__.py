@@ -23,11 +23,12 @@ from warehouse.errors import (
     WarehouseBusy,
     WarehouseError,
 )
-from warehouse.keyed_hash import KeyedHash
+from warehouse.keyed_hash import KEY_FILE, KEY_VARIABLE, KeyedHash
 from warehouse.lake import LakeDatabase
 from warehouse.log_entries import LogEntry, Trace, latest_entry, trace
 from warehouse.migration import Migration, migrate
-from warehouse.models import ModelStore, ModelVersion
+from warehouse.model_folder import ModelVersion
+from warehouse.models import ModelStore
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.release import Release, ReleaseSlot, ReleaseStore
 from warehouse.table_blocks import BLOCK_ROWS, TableBlocks
@@ -38,6 +39,8 @@ from warehouse.user_tables import read_duckdb_table
 __all__ = [
     "BLOCK_ROWS",
     "CHECKSUMS",
+    "KEY_FILE",
+    "KEY_VARIABLE",
     "AuditCheck",
     "AuditTrail",
     "BoundedWait",

@@ -3,15 +3,17 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
 from warehouse import audit_log, catalog
 from warehouse.checksums import CHECKSUMS, altered, read_folder
 from warehouse.connection import BoundedWait
-from warehouse.databases import study_database
+from warehouse.databases import lake_settings, shared_files, study_database, use_storage
 from warehouse.decisions import Decision, DecisionStore
 from warehouse.errors import (
     CorruptAuditLog,
@@ -23,6 +25,7 @@ from warehouse.errors import (
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.models import ModelStore
 from warehouse.names import table_name
+from warehouse.private_files import make_private_folder
 from warehouse.sealed_records import SEALED_ASSETS, broken_seals
 from warehouse.tables import Warehouse
 
@@ -64,6 +67,31 @@ def check_audit(home: Path, study: str, *, wait_seconds: float = 120.0) -> Audit
     wait_seconds : float
         How long to wait for other processes.
     """
+    with _checked_files(Path(home), study) as files:
+        return _compared(Path(home), files, study, wait_seconds)
+
+
+@contextmanager
+def _checked_files(home: Path, study: str) -> Iterator[Path]:
+    """Give the home; where hosts share its files, a copy of what they share, gone afterwards."""
+    lake = lake_settings(home)
+    if lake is None:
+        yield home
+        return
+    shared = shared_files(home)
+    with TemporaryDirectory(prefix=".check-", dir=home) as folder:
+        copy = Path(folder)
+        use_storage(copy, lake)  # models are fetched into it
+        releases = shared.names(f"releases/{study}")
+        whole = {name.rpartition("/")[0] for name in releases if name.endswith(f"/{CHECKSUMS}")}
+        wanted = [name for name in releases if name.rpartition("/")[0] in whole]
+        for name in (*wanted, *shared.names(f"reports/{study}")):
+            make_private_folder((copy / name).parent)
+            (copy / name).write_bytes(shared.get(name) or b"")
+        yield copy
+
+
+def _compared(home: Path, files: Path, study: str, wait_seconds: float) -> AuditCheck:
     database = study_database(home, study)
     wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
     with database.reading(wait) as connection:
@@ -73,13 +101,13 @@ def check_audit(home: Path, study: str, *, wait_seconds: float = 120.0) -> Audit
     warehouse = Warehouse(home, study, wait_seconds=wait_seconds)
     documents = [e for e in entries if e.kind == "document" and _is_file(e.asset)]
     kept = DecisionStore(home, study)
-    decisions = [kept.of(e) for e in documents if kept.of(e).file.parent.is_dir()]
-    decided = {decision.entry.asset for decision in decisions}
-    pages = {e.asset: e for e in documents if e.asset not in decided}
-    releases = sorted((Path(home) / "releases" / study).glob("*/[0-9]*"))
+    decided = kept.table_names()
+    decisions = [kept.of(e) for e in documents if table_name(e.asset) in decided]
+    pages = {e.asset: e for e in documents if table_name(e.asset) not in decided}
+    releases = sorted((files / "releases" / study).glob("*/[0-9]*"))
     faults += _table_faults(warehouse)
-    faults += _model_faults(Path(home), entries, models)
-    faults += _page_faults(Path(home) / "reports" / study, pages)
+    faults += _model_faults(files, entries, models)
+    faults += _page_faults(files / "reports" / study, pages)
     faults += _decision_faults(decisions)
     faults += _release_faults(releases, entries)
     return AuditCheck(

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.errors import TableNotFound
-from warehouse.models import ModelVersion
+from warehouse.model_folder import ModelVersion
 from warehouse.names import quoted, quoted_text, table_name
 
 # A space in the name: no asset can have it, so the view hides no table.

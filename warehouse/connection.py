@@ -14,12 +14,13 @@ import duckdb
 from warehouse.errors import StorageUnavailable, WarehouseBusy
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
-# No statement may reach the network, load an extension, or read a Python variable as a table.
-# Tables pass in blocks, whatever their size.
+# No statement may reach the network, load an extension, read a Python variable as a table, or
+# find or leave a secret on the disk. Tables pass in blocks, whatever their size.
 CONFINED: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
+    "secret_directory": "/dev/null",
     "python_enable_replacements": "false",
     "memory_limit": "1GB",
 }

@@ -10,11 +10,14 @@ from typing import Annotated, Protocol
 import duckdb
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from warehouse.bucket import SharedBucket
+from warehouse.bucket_access import SCHEME
 from warehouse.connection import BoundedWait, read_connection, write_transaction
 from warehouse.errors import StorageUnavailable
 from warehouse.lake import LakeDatabase, studies_in
 from warehouse.names import check_study
 from warehouse.private_files import make_private_folder, replace_file
+from warehouse.shared_files import SharedFiles, SharedFolder, Unshared
 
 SETTINGS = "storage.json"
 
@@ -118,6 +121,15 @@ def _without_password(catalog: str) -> str:
     return catalog
 
 
+_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*"
+
+
+def _place_of_files(data_path: str) -> str:
+    if not (data_path.startswith("/") or re.fullmatch(_BUCKET, data_path)):
+        raise ValueError("expected a folder from the root on, or s3://bucket/prefix and no more")
+    return data_path
+
+
 class LakeSettings(BaseModel):
     """The lake that a home keeps its studies in: its ``storage.json``.
 
@@ -126,13 +138,13 @@ class LakeSettings(BaseModel):
     catalog : str
         libpq connection string of the PostgreSQL database, without a password.
     data_path : str
-        Folder of the Parquet files, the same for all hosts.
+        Of the files, the same for all hosts: a folder that they mount, or ``s3://bucket/prefix``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     catalog: Annotated[str, Field(min_length=1), AfterValidator(_without_password)]
-    data_path: Annotated[str, Field(min_length=1)]
+    data_path: Annotated[str, AfterValidator(_place_of_files)]
 
 
 def study_database(home: Path, study: str) -> StudyDatabase:
@@ -154,6 +166,26 @@ def database_in(home: Path, study: str, lake: LakeSettings | None) -> StudyDatab
     if lake is None:
         return FileDatabase(Path(home) / "warehouse" / f"{check_study(study)}.duckdb")
     return LakeDatabase(check_study(study), lake.catalog, lake.data_path)
+
+
+def shared_files(home: Path) -> SharedFiles:
+    """Return where hosts that share a home's studies find files that are not tables."""
+    lake = lake_settings(home)
+    return Unshared() if lake is None else files_in(home, lake)
+
+
+def kept_files(home: Path) -> SharedFiles:
+    """Return where a home's files that are read in place are: shared ones, or those in it."""
+    return files_in(home, lake_settings(home))
+
+
+def files_in(home: Path, lake: LakeSettings | None) -> SharedFiles:
+    """Return the files beside the tables of a lake, or those in a home if there is none."""
+    if lake is None:
+        return SharedFolder(home)
+    if lake.data_path.startswith(SCHEME):
+        return SharedBucket(lake.data_path)
+    return SharedFolder(Path(lake.data_path))
 
 
 def stored_studies(home: Path) -> list[str]:

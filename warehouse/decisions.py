@@ -1,18 +1,27 @@
-"""Decisions of people, each kept for good: ``decisions/<study>/<asset>/<sha256>.json``."""
+"""Decisions of people, each kept for good: ``decisions/<study>/<asset>/<sha256>.json``.
+
+Hosts that share studies share these files, and read them where they are: nobody decides, or
+spends, by a copy.
+"""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
+
+import duckdb
 
 from warehouse import audit_log
 from warehouse.audit_log import Materialization
 from warehouse.connection import BoundedWait
-from warehouse.databases import study_database
+from warehouse.databases import kept_files, study_database
 from warehouse.errors import CorruptDocument
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.names import check_study, table_name
-from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance
+
+Permit: TypeAlias = Callable[[Sequence[bytes]], None]
 
 
 @dataclass(frozen=True)
@@ -23,18 +32,20 @@ class Decision:
     ----------
     entry : LogEntry
         Of the audit log.
-    file : pathlib.Path
-        Named by the content's hash, so that no later decision takes its place.
+    place : str
+        Of its file, which is named by the content's hash: no later decision takes its place.
+    content : bytes or None
+        Of the file, whether it is what was logged or not; None if it is missing.
     """
 
     entry: LogEntry
-    file: Path
+    place: str
+    content: bytes | None = field(repr=False)
 
     @property
     def is_intact(self) -> bool:
         """Whether its file holds what was logged."""
-        content = self.file.read_bytes() if self.file.is_file() else b""
-        return hashlib.sha256(content).hexdigest() == self.entry.data_version
+        return hashlib.sha256(self.content or b"").hexdigest() == self.entry.data_version
 
     def read(self) -> bytes:
         """Return what was decided.
@@ -44,12 +55,12 @@ class Decision:
         CorruptDocument
             If its file is altered or missing.
         """
-        if not self.is_intact:
+        if self.content is None or not self.is_intact:
             raise CorruptDocument(
-                f"{self.file} is not what was logged as {self.entry.asset} (audit log entry "
+                f"{self.place} is not what was logged as {self.entry.asset} (audit log entry "
                 f"{self.entry.sequence}); restore it from a backup, or decide again"
             )
-        return self.file.read_bytes()
+        return self.content
 
 
 class DecisionStore:
@@ -67,11 +78,13 @@ class DecisionStore:
 
     def __init__(self, home: Path, study: str, *, wait_seconds: float = 120.0) -> None:
         self.study = check_study(study)
-        self._folder = decision_folder(home, study)
+        self._files = kept_files(home)
         self._database = study_database(home, study)
         self._wait_seconds = wait_seconds
 
-    def record(self, asset: str, content: bytes, provenance: Provenance) -> Decision:
+    def record(
+        self, asset: str, content: bytes, provenance: Provenance, *, permit: Permit | None = None
+    ) -> Decision:
         """Keep a decision and log it; earlier ones stay.
 
         Parameters
@@ -82,16 +95,25 @@ class DecisionStore:
             JSON.
         provenance : Provenance
             What was decided on, as its upstream.
+        permit : callable, optional
+            Takes what `contents` gives, and raises to forbid this one. Nobody on any host can
+            decide between its answer and the entry.
+
+        Raises
+        ------
+        CorruptDocument
+            If there is a `permit`, and what it has to know is altered or missing.
         """
         version = hashlib.sha256(content).hexdigest()
-        file = self._file(asset, version)
+        name = self._name(asset, version)
         made = Materialization(asset, "document", version, None, provenance)
         with self._database.writing(self._wait(), provenance.run_id) as connection:
-            make_private_folder(file.parent)
-            replace_file(file, content)
+            if permit is not None:
+                permit(self._contents(connection, asset))
+            self._files.put(name, content)
             audit_log.append_entry(connection, made)
             entry = read_log(connection)[-1]
-        return Decision(entry, file)
+        return Decision(entry, f"{self._files.place}/{name}", content)
 
     def history(self, asset: str) -> tuple[Decision, ...]:
         """Return every decision of one name, oldest first; the last one counts."""
@@ -99,28 +121,51 @@ class DecisionStore:
             entries = read_log(connection)
         return tuple(self.of(entry) for entry in entries if entry.asset == asset)
 
-    def unlogged(self, asset: str) -> tuple[Path, ...]:
-        """Return files of decisions that no entry of the log names, by name.
+    def contents(self, asset: str) -> tuple[bytes, ...]:
+        """Return all that was ever decided of one name: what no entry names first, then the log's.
 
-        They were logged in a database that was lost or put back to an earlier
-        state, or their writer was killed just before it logged them.
+        Files that no entry names were logged in a database that was lost or put
+        back to an earlier state, or their writer was killed just before it
+        logged them.
+
+        Raises
+        ------
+        CorruptDocument
+            If a file is not what it is named by, or what was logged.
         """
         with self._database.reading(self._wait()) as connection:
-            logged = {entry.data_version for entry in read_log(connection)}
-            files = sorted((self._folder / table_name(asset)).glob("[!.]*.json"))
-        return tuple(file for file in files if file.stem not in logged)
+            return self._contents(connection, asset)
+
+    def table_names(self) -> frozenset[str]:
+        """Name the assets that there are decisions about, each as its table would be called."""
+        names = self._files.names(f"decisions/{self.study}")
+        return frozenset(name.split("/")[2] for name in names)
 
     def of(self, entry: LogEntry) -> Decision:
         """Give the decision that an entry of the log stands for."""
-        return Decision(entry, self._file(entry.asset, entry.data_version))
+        name = self._name(entry.asset, entry.data_version)
+        return Decision(entry, f"{self._files.place}/{name}", self._files.get(name))
 
-    def _file(self, asset: str, version: str) -> Path:
-        return self._folder / table_name(asset) / f"{version}.json"
+    def _contents(self, connection: duckdb.DuckDBPyConnection, asset: str) -> tuple[bytes, ...]:
+        entries = read_log(connection)
+        logged = {entry.data_version for entry in entries}
+        found = [
+            self._unlogged(name)
+            for name in self._files.names(f"decisions/{self.study}/{table_name(asset)}")
+            if Path(name).stem not in logged
+        ]
+        return (*found, *(self.of(entry).read() for entry in entries if entry.asset == asset))
+
+    def _unlogged(self, name: str) -> bytes:
+        content = self._files.get(name) or b""
+        if hashlib.sha256(content).hexdigest() != Path(name).stem:
+            raise CorruptDocument(
+                f"{self._files.place}/{name} is not what it is named by; restore it from a backup"
+            )
+        return content
+
+    def _name(self, asset: str, version: str) -> str:
+        return f"decisions/{self.study}/{table_name(asset)}/{version}.json"
 
     def _wait(self) -> BoundedWait:
         return BoundedWait(f"the warehouse of study {self.study!r}", self._wait_seconds)
-
-
-def decision_folder(home: Path, study: str) -> Path:
-    """Give the folder of a study's decisions, with one folder in it for each asset."""
-    return Path(home) / "decisions" / study

@@ -23,6 +23,8 @@ logs and in the event database of the orchestrator.
     └── CorruptAuditLog      the audit log was altered
 """
 
+from typing import Self
+
 
 class WarehouseError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -70,6 +72,14 @@ class KeyNotFound(WarehouseError):
 
 class CorruptTable(WarehouseError):
     """Stored rows differ from those that the audit log describes."""
+
+    @classmethod
+    def differing(cls, faults: list[str]) -> Self:
+        """Name the tables that are not what the audit log says."""
+        return cls(
+            f"stored tables differ from the audit log: {'; '.join(faults)}. Materialize those "
+            "assets again, and drop tables that are not the study's"
+        )
 
 
 class CorruptDocument(WarehouseError):

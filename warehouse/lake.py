@@ -8,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 
+from warehouse.bucket_access import SCHEME, bucket_access
 from warehouse.connection import BoundedWait, empty_database, schema_sql
 from warehouse.errors import InvalidName, StorageUnavailable
 from warehouse.lake_instances import catalog_rows, lent_instance, session_of
@@ -15,6 +16,7 @@ from warehouse.names import quoted, quoted_text
 
 _PREFIX = "hybrid_"
 _LONGEST_STUDY = 63 - len(_PREFIX)  # of a PostgreSQL identifier
+_REFUSALS = (duckdb.OperationalError, duckdb.FatalException, duckdb.InternalException)
 _NEVER_WRITTEN = "creating a new DuckLake is explicitly disabled"
 
 
@@ -33,7 +35,7 @@ class LakeDatabase:
     catalog : str
         libpq connection string, without a password: libpq takes it from PGPASSWORD or PGPASSFILE.
     data_path : str
-        Folder of the Parquet files, the same for all hosts.
+        Folder or bucket, the same for all hosts; the Parquet files are in ``tables/`` of it.
 
     Raises
     ------
@@ -77,7 +79,8 @@ class LakeDatabase:
                 connection.execute(
                     f"CALL {quoted(self._alias)}.set_commit_message('', {quoted_text(run_id)})"
                 )
-            yield connection
+            with self._errors(_REFUSALS):
+                yield connection
             with self._errors():
                 catalog_rows(lock, "SELECT 1")  # fails if the turn is lost
                 connection.commit()
@@ -96,7 +99,8 @@ class LakeDatabase:
                 is_there = self._attach(connection, create=False)
             if is_there:
                 connection.begin()
-                yield connection
+                with self._errors(_REFUSALS):
+                    yield connection
                 return
         with empty_database() as connection:
             yield connection
@@ -151,7 +155,7 @@ class LakeDatabase:
     def _instance(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with ExitStack() as lending:
             with self._errors():
-                instance = lending.enter_context(lent_instance(self.catalog))
+                instance = lending.enter_context(lent_instance(self.catalog, self.data_path))
             yield instance
 
     @contextmanager
@@ -169,7 +173,7 @@ class LakeDatabase:
 
     def _attach(self, session: duckdb.DuckDBPyConnection, *, create: bool) -> bool:
         """Use the study's catalog, attaching it at first; False if there is none."""
-        options = f"DATA_PATH {quoted_text(f'{self.data_path}/{self.study}')}, "
+        options = f"DATA_PATH {quoted_text(f'{self.data_path}/tables/{self.study}')}, "
         options += f"METADATA_SCHEMA {quoted_text(_PREFIX + self.study)}, "
         options += f"CREATE_IF_NOT_EXISTS {str(create).lower()}"
         source = quoted_text(f"ducklake:postgres:{self.catalog}")
@@ -183,15 +187,18 @@ class LakeDatabase:
         return True
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, kinds: tuple[type[duckdb.Error], ...] = (duckdb.Error,)) -> Iterator[None]:
         try:
             yield
-        except duckdb.Error as error:
+        except kinds as error:
+            said = str(error)
+            if self.data_path.startswith(SCHEME):
+                said = bucket_access().conceal(said)
             raise StorageUnavailable(
                 f"the lake refused while using study {self.study!r}, which keeps its last "
                 f"snapshot; check that the catalog and {self.data_path} can be reached, then run "
-                f"again ({error})"
-            ) from error
+                f"again ({said})"
+            ) from None
 
 
 def studies_in(catalog: str) -> list[str]:

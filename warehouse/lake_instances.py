@@ -4,21 +4,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
+from warehouse.bucket_access import SCHEME, BucketAccess, bucket_access
 from warehouse.connection import CONFINED
 from warehouse.errors import StorageUnavailable
 from warehouse.names import quoted, quoted_text
 
 _EXTENSIONS = ("postgres_scanner", "ducklake")
+_OF_BUCKETS = "httpfs"
 _CATALOG = "shared catalog"
-_IDLE: dict[tuple[int, str], list[duckdb.DuckDBPyConnection]] = {}
+_Kind: TypeAlias = tuple[int, str, str, BucketAccess | None]
+_IDLE: dict[_Kind, list[duckdb.DuckDBPyConnection]] = {}
 
 
 @contextmanager
-def lent_instance(catalog: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def lent_instance(catalog: str, data_path: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
     """Lend a DuckDB in which the catalog is attached.
 
     Loading the extensions takes a third of a second, so that it is kept for the next who asks;
@@ -29,20 +32,28 @@ def lent_instance(catalog: str) -> Iterator[duckdb.DuckDBPyConnection]:
     ----------
     catalog : str
         libpq connection string.
+    data_path : str
+        Of the lake. Only for a bucket can the network be reached beside the catalog: by the
+        protocol S3, with credentials that are sent nowhere but there.
 
     Raises
     ------
     StorageUnavailable
-        If an extension is not installed.
+        If an extension is not installed, or the environment has no credentials of the bucket.
     duckdb.Error
         If the catalog cannot be reached.
     """
     # what a forked process inherited belongs to its parent: never used, never closed
-    idle = _IDLE.setdefault((os.getpid(), catalog), [])
+    access = bucket_access() if data_path.startswith(SCHEME) else None
+    idle = _IDLE.setdefault((os.getpid(), catalog, data_path, access), [])
     try:
         instance = idle.pop()
     except IndexError:
         instance = _new_instance(catalog)
+        if access:
+            _load(instance, _OF_BUCKETS)
+            instance.execute("SET disabled_filesystems = 'HTTPFileSystem,HuggingFaceFileSystem'")
+            access.give_to(instance, f"{data_path}/")
     try:
         yield instance
     except BaseException:
@@ -72,15 +83,15 @@ def catalog_rows(session: duckdb.DuckDBPyConnection, query: str) -> list[tuple[A
 def _new_instance(catalog: str) -> duckdb.DuckDBPyConnection:
     instance = duckdb.connect(":memory:", config=CONFINED)
     for name in _EXTENSIONS:
-        instance.execute(f"LOAD {quoted_text(_extension(name))}")
+        _load(instance, name)
     instance.execute(
         f"ATTACH {quoted_text(catalog)} AS {quoted(_CATALOG)} (TYPE postgres, READ_ONLY)"
     )
     return instance
 
 
-def _extension(name: str) -> str:
-    """Return the path of an extension that came as a wheel, of exactly this DuckDB's version."""
+def _load(instance: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Load an extension that came as a wheel, of exactly this DuckDB's version."""
     package = f"duckdb_extension_{name}"
     file = f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
     try:
@@ -89,4 +100,4 @@ def _extension(name: str) -> str:
         raise StorageUnavailable(
             f"a lake needs the package {package}; pip install 'hybrid-assets[lake]'"
         ) from error
-    return str(found)
+    instance.execute(f"LOAD {quoted_text(str(found))}")

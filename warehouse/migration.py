@@ -1,4 +1,4 @@
-"""Moving every study of a home between files and a lake: the home switches when all are there."""
+"""Moving every study between a home and a lake: the home switches when everything is there."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,11 +17,14 @@ from warehouse.databases import (
     LakeSettings,
     StudyDatabase,
     database_in,
+    files_in,
     lake_settings,
     stored_studies,
     use_storage,
 )
 from warehouse.errors import CorruptTable, StorageUnavailable, WarehouseBusy
+from warehouse.file_migration import copy_files, protect_releases
+from warehouse.keyed_hash import KeyedHash
 from warehouse.names import quoted
 from warehouse.tables import Warehouse
 
@@ -37,22 +40,24 @@ class Migration:
     Attributes
     ----------
     studies : tuple of str
-    n_tables, n_entries : int
-        Tables, and entries of audit logs, of all studies; each was hashed in both places.
+    n_tables, n_entries, n_files : int
+        Tables and entries of audit logs of all studies, and files of models, releases, pages,
+        decisions and unfinished parts; each was hashed in both places.
     """
 
     studies: tuple[str, ...]
     n_tables: int
     n_entries: int
+    n_files: int
 
 
 def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.0) -> Migration:
-    """Copy the database of every study, compare every hash, then switch the home.
+    """Copy the database of every study and all files, compare every hash, then switch the home.
 
     Nobody else can write these studies meanwhile. A move that is cut off changes nothing for the
-    home; the next one goes over the copies that it left. The old content stays: a file gets the
-    ending ``.moved``, a lake is left as it is. Models, reports and releases are files of the home
-    in both cases.
+    home; the next one goes over the copies that it left. The old content stays: a database gets
+    the ending ``.moved``, other files are from then on the home's copies, a lake is left as it is.
+    The key of keyed hashes stays where it is; a lake learns its name.
 
     Parameters
     ----------
@@ -70,7 +75,8 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
     CorruptTable, CorruptAuditLog
         If something is not what its audit log says, before or after the copy.
     """
-    if lake_settings(home) == lake:
+    before = lake_settings(home)
+    if before == lake:
         raise StorageUnavailable(f"{home} keeps its studies there already; nothing was moved")
     studies = tuple(stored_studies(home))
     for study in studies:
@@ -79,17 +85,22 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
     with ExitStack() as sources:
         for study in studies:
             wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
-            now, then = (database_in(home, study, at) for at in (lake_settings(home), lake))
+            now, then = (database_in(home, study, at) for at in (before, lake))
             origin = sources.enter_context(now.writing(wait, _MESSAGE))
             with then.writing(wait, _MESSAGE) as copy:
                 n_tables += _copy_study(study, origin, copy)
                 n_entries += audit_log.check_chain(copy)
         if tuple(stored_studies(home)) != studies:
             raise WarehouseBusy("a study was written first meanwhile; stop runs, and move again")
+        n_files = copy_files(files_in(home, before), files_in(home, lake))
+        if lake is None:
+            protect_releases(Path(home))
+        else:
+            KeyedHash(home).announce(files_in(home, lake))
         use_storage(home, lake)
         for study in studies:
             _put_aside(database_in(home, study, None), lake)
-    return Migration(studies, n_tables, n_entries)
+    return Migration(studies, n_tables, n_entries, n_files)
 
 
 def _copy_study(

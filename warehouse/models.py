@@ -1,7 +1,9 @@
 """Fitted models as content-addressed folders: ``models/<sha256>/`` with a manifest inside.
 
 The name of a folder is the SHA-256 of its ``manifest.json``, which holds the SHA-256 and size of
-every other file: who has the name can check every byte.
+every other file: who has the name can check every byte. Hosts that share studies share their
+models too; the folders of a home are then copies that were checked. A shared model without its
+manifest, which is written last, is not there.
 """
 
 import hashlib
@@ -10,35 +12,18 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from warehouse.errors import CorruptModel, ModelNotFound, UnstorableModel
-from warehouse.private_files import FILE_MODE, FOLDER_MODE, make_private_folder, sync
+from warehouse.databases import shared_files
+from warehouse.errors import CorruptModel, ModelNotFound
+from warehouse.model_folder import MANIFEST, ModelVersion, fault_in, seal
+from warehouse.private_files import FOLDER_MODE, make_private_folder, replace_file, sync
 
-MANIFEST = "manifest.json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PICKLE_CARRIERS = frozenset({"pkl", "pickle", "joblib", "dill", "pt", "pth", "ckpt", "bin"})
-_UNFINISHED = "unfinished-"
+_UNFINISHED = ".unfinished-"
 _LEFTOVER_SECONDS = 24 * 60 * 60.0
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One saved model.
-
-    Attributes
-    ----------
-    sha256 : str
-        SHA-256 of the manifest, and name of the folder.
-    n_bytes, n_files : int
-        Size of the files, the manifest not counted.
-    """
-
-    sha256: str
-    n_bytes: int
-    n_files: int
 
 
 class ModelStore:
@@ -52,6 +37,7 @@ class ModelStore:
 
     def __init__(self, home: Path) -> None:
         self._folder = Path(home) / "models"
+        self._shared = shared_files(home)
 
     def save(self, write: Callable[[Path], None]) -> ModelVersion:
         """Keep the files that `write` puts into the folder it is given.
@@ -69,16 +55,14 @@ class ModelStore:
         UnstorableModel
             If there is no file, a link, a pickle-carrying format or a top-level manifest.json.
         """
-        make_private_folder(self._folder)
-        self._sweep()
-        unfinished = self._folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
-        unfinished.mkdir(mode=FOLDER_MODE)
-        try:
+        with self._unfinished() as unfinished:
             write(unfinished)
-            version = _seal(unfinished)
-            self._place(unfinished, version)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            version = seal(unfinished)
+            files = (path for path in unfinished.rglob("*") if path.is_file())
+            for file in sorted(files, key=lambda file: file == unfinished / MANIFEST):
+                name = file.relative_to(unfinished).as_posix()
+                self._shared.put_file(f"models/{version.sha256}/{name}", file)
+            self._place(unfinished, version.sha256)
         return version
 
     def open(self, version: ModelVersion | str) -> Path:
@@ -98,29 +82,60 @@ class ModelStore:
         """
         sha256 = version if isinstance(version, str) else version.sha256
         folder = self._folder / sha256
-        if not _SHA256.fullmatch(sha256) or not folder.is_dir():
-            raise ModelNotFound(
-                f"model {sha256!r} is not in {self._folder}; materialize the asset that fits it"
-            )
-        fault = _fault(folder)
-        if fault:
-            raise CorruptModel(
-                f"model {sha256} {fault}; do not use it: materialize the asset that fits it "
-                "again, or restore the folder from a backup"
-            )
+        if not _SHA256.fullmatch(sha256):
+            raise self._not_found(sha256)
+        fault = fault_in(folder, sha256) if folder.is_dir() else "is not here"
+        if fault and not self._fetch(sha256):
+            if not folder.is_dir():
+                raise self._not_found(sha256)
+            raise _corrupt(sha256, fault)
         return folder
 
-    def _place(self, sealed: Path, version: ModelVersion) -> None:
-        final = self._folder / version.sha256
-        if final.exists() and _fault(final):
+    def _fetch(self, sha256: str) -> bool:
+        """Put the shared model into its place here, once every byte is checked."""
+        manifest = self._shared.get(f"models/{sha256}/{MANIFEST}")
+        if manifest is None:
+            return False
+        if hashlib.sha256(manifest).hexdigest() != sha256:
+            raise _corrupt(sha256, f"has an altered {MANIFEST} in {self._shared.place}")
+        with self._unfinished() as unfinished:
+            for name in (*json.loads(manifest), MANIFEST):
+                content = self._shared.get(f"models/{sha256}/{name}")
+                if content is not None:
+                    make_private_folder((unfinished / name).parent)
+                    replace_file(unfinished / name, content)
+            if fault := fault_in(unfinished, sha256):
+                raise _corrupt(sha256, f"{fault} in {self._shared.place}")
+            self._place(unfinished, sha256)
+        return True
+
+    def _not_found(self, sha256: str) -> ModelNotFound:
+        return ModelNotFound(
+            f"model {sha256!r} is not in {self._folder}; materialize the asset that fits it"
+        )
+
+    @contextmanager
+    def _unfinished(self) -> Iterator[Path]:
+        """Lend a new folder, gone afterwards unless it was moved into its place."""
+        make_private_folder(self._folder)
+        self._sweep()
+        unfinished = self._folder / f"{_UNFINISHED}{uuid.uuid4().hex}"
+        unfinished.mkdir(mode=FOLDER_MODE)
+        try:
+            yield unfinished
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _place(self, sealed: Path, sha256: str) -> None:
+        final = self._folder / sha256
+        if final.exists() and fault_in(final, sha256):
             final.rename(self._folder / f"{_UNFINISHED}{uuid.uuid4().hex}")
         try:
             sealed.rename(final)
         except OSError:
-            if not final.is_dir():
-                raise
             # It was there already: saved before, or just now by another process.
-            self.open(version)
+            if not final.is_dir() or fault_in(final, sha256):
+                raise
         sync(self._folder)
 
     def _sweep(self) -> None:
@@ -135,73 +150,8 @@ class ModelStore:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _seal(folder: Path) -> ModelVersion:
-    """Check, restrict, sync and list the files of a new model; write its manifest."""
-    if (folder / MANIFEST).exists():
-        raise UnstorableModel(f"{MANIFEST} is reserved for the store; rename the model's own file")
-    files = _regular_files(folder)
-    if not files:
-        raise UnstorableModel("the model has no files; write at least one")
-    for path in files.values():
-        path.chmod(FILE_MODE)
-        sync(path)
-    for subfolder in (path for path in folder.rglob("*") if path.is_dir()):
-        subfolder.chmod(FOLDER_MODE)
-    listing = {
-        name: {"sha256": _sha256(path), "n_bytes": path.stat().st_size}
-        for name, path in files.items()
-    }
-    manifest = json.dumps(listing, sort_keys=True, separators=(",", ":")).encode()
-    (folder / MANIFEST).write_bytes(manifest)
-    (folder / MANIFEST).chmod(FILE_MODE)
-    sync(folder / MANIFEST)
-    sync(folder)
-    n_bytes = sum(path.stat().st_size for path in files.values())
-    return ModelVersion(hashlib.sha256(manifest).hexdigest(), n_bytes, len(files))
-
-
-def _regular_files(folder: Path) -> dict[str, Path]:
-    """Return relative name -> path of every file, the manifest included, refusing what may not be.
-
-    Raises
-    ------
-    UnstorableModel
-        Naming a link, a device or a pickle-carrying file.
-    """
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise UnstorableModel(f"model file {name!r} is a link or device; write a plain file")
-        if path.is_file():
-            if _PICKLE_CARRIERS.intersection(path.name.lower().split(".")[1:]):
-                raise UnstorableModel(
-                    f"model file {name!r} has a format that can carry a pickle, which runs code "
-                    "when it is read; save safetensors or JSON"
-                )
-            files[name] = path
-    return files
-
-
-def _fault(folder: Path) -> str | None:
-    """Return what is wrong with a stored model, or None if every byte is as saved."""
-    try:
-        files = _regular_files(folder)
-    except UnstorableModel:
-        return "now holds a file that the store never accepts"
-    if MANIFEST not in files:
-        return f"has lost its {MANIFEST}"
-    manifest = files.pop(MANIFEST).read_bytes()
-    if hashlib.sha256(manifest).hexdigest() != folder.name:
-        return f"has an altered {MANIFEST}"
-    listing = json.loads(manifest)
-    if files.keys() != listing.keys():
-        odd = sorted(files.keys() ^ listing.keys())[0]
-        return f"has a missing or added file, {odd!r}"
-    altered = [name for name, path in files.items() if _sha256(path) != listing[name]["sha256"]]
-    return f"has an altered file, {altered[0]!r}" if altered else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _corrupt(sha256: str, fault: str) -> CorruptModel:
+    return CorruptModel(
+        f"model {sha256} {fault}; do not use it: materialize the asset that fits it "
+        "again, or restore the folder from a backup"
+    )

@@ -1,7 +1,9 @@
 """Numbered, immutable release folders: ``releases/<study>/<generator>/<number>/``.
 
 A folder appears whole or not at all, its files cannot be written to, and its number is never
-given again. Nothing here deletes a release.
+given again. Nothing here deletes a release. Hosts that share studies share their releases: each
+file is written once, `CHECKSUMS` last, before the log knows the release; a home's folders are
+copies. One without `CHECKSUMS`, whose writer was killed, is none, and its number stays taken.
 """
 
 import hashlib
@@ -17,8 +19,8 @@ from warehouse import audit_log
 from warehouse.audit_log import Materialization
 from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
 from warehouse.connection import BoundedWait
-from warehouse.databases import study_database
-from warehouse.errors import CorruptRelease, ReleaseNotFound
+from warehouse.databases import shared_files, study_database
+from warehouse.errors import CorruptRelease, ReleaseNotFound, StorageUnavailable
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, sync
 from warehouse.provenance import Provenance
@@ -51,13 +53,14 @@ class ReleaseSlot:
 
 @dataclass(frozen=True)
 class Release:
-    """One release on disk.
+    """One release.
 
     Attributes
     ----------
     generator : str
     number : int
     folder : pathlib.Path
+        In this home, where `ReleaseStore.folder` puts it if another host made it.
     sha256 : str
         Of its ``SHA256SUMS``, and so of all of it; the data version in the audit log.
     """
@@ -85,7 +88,8 @@ class ReleaseStore:
         self.study = check_study(study)
         self.wait_seconds = wait_seconds
         self._database = study_database(home, study)
-        self._folder = Path(home) / "releases" / study
+        self._home = Path(home)
+        self._shared = shared_files(home)
 
     def write(
         self,
@@ -112,18 +116,19 @@ class ReleaseStore:
         InvalidName
             If the asset or a file has a name that storage cannot accept.
         WarehouseBusy, StorageUnavailable
-            If the database or the disk cannot be had; no release appears.
+            If the database, the disk or what hosts share cannot be had; no release appears.
         """
         generator = asset.rpartition("/")[0]
-        folder = self._folder / table_name(generator)
+        folder = self._home / self._name(generator)
         wait = BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
         with self._database.writing(wait, provenance.run_id) as connection:
             make_private_folder(folder)
             _remove_unfinished(folder)
-            slot = self._slot(connection, asset, folder)
+            slot = self._slot(connection, asset, generator)
             files = dict(make(slot))
             files[CHECKSUMS] = checksums(files)
             final = folder / f"{slot.number:04d}"
+            self._publish(files, self._name(generator, slot.number))
             _place(files, final)
             sha256 = hashlib.sha256(files[CHECKSUMS]).hexdigest()
             made = Materialization(asset, "document", sha256, None, provenance)
@@ -132,14 +137,46 @@ class ReleaseStore:
 
     def releases(self, generator: str | None = None) -> list[Release]:
         """List the releases of one generator, or of all, oldest number first."""
-        pattern = "*" if generator is None else table_name(generator)
-        found = []
-        for folder in _numbered(self._folder.glob(f"{pattern}/*")):
-            listed = folder / CHECKSUMS
-            content = listed.read_bytes() if listed.is_file() else b""
-            sha256 = hashlib.sha256(content).hexdigest()
-            found.append(Release(folder.parent.name, int(folder.name), folder, sha256))
-        return sorted(found, key=lambda each: (each.generator, each.number))
+        found = {
+            (folder.parent.name, int(folder.name)): folder
+            for folder in _numbered(self._home.glob(f"{self._name()}/*/*"))
+        }
+        for name in self._shared.names(self._name()):
+            folder = self._home / name
+            if folder.name == CHECKSUMS:
+                found.setdefault((folder.parts[-3], int(folder.parts[-2])), folder.parent)
+        wanted = None if generator is None else table_name(generator)
+        return [
+            Release(of, number, folder, hashlib.sha256(self._list_in(folder)).hexdigest())
+            for (of, number), folder in sorted(found.items())
+            if wanted in (None, of)
+        ]
+
+    def folder(self, generator: str, number: int) -> Path:
+        """Return the folder of a release in this home, fetched if another host made it.
+
+        Raises
+        ------
+        ReleaseNotFound
+            If the study has no such release.
+        CorruptRelease
+            If what hosts share is not what was released.
+        """
+        name = self._name(generator, number)
+        folder = self._home / name
+        if folder.is_dir():
+            return folder
+        if self._shared.get(f"{name}/{CHECKSUMS}") is None:
+            raise ReleaseNotFound(
+                f"study {self.study!r} has no release {number} of {generator!r}; hybrid release "
+                "makes one"
+            )
+        shared = self._shared.names(name)
+        files = {each.rpartition("/")[2]: self._shared.get(each) or b"" for each in shared}
+        _require_intact(files, f"{self._shared.place}/{name}")
+        make_private_folder(folder.parent)
+        _place(files, folder)
+        return folder
 
     def read(self, generator: str, number: int) -> dict[str, bytes]:
         """Read a release's files by name after checking every byte.
@@ -151,24 +188,47 @@ class ReleaseStore:
         CorruptRelease
             If a file is altered, missing or added.
         """
-        folder = self._folder / table_name(generator) / f"{number:04d}"
-        if not folder.is_dir():
-            raise ReleaseNotFound(
-                f"study {self.study!r} has no release {number} of {generator!r}; hybrid release "
-                "makes one"
-            )
+        folder = self.folder(generator, number)
         files = read_folder(folder)
-        faults = altered(files)
-        if faults:
-            raise CorruptRelease(f"release {folder}: {'; '.join(faults)}; do not hand it out")
+        _require_intact(files, str(folder))
         return files
 
-    def _slot(self, connection: duckdb.DuckDBPyConnection, asset: str, folder: Path) -> ReleaseSlot:
+    def _name(self, generator: str = "", number: int = 0) -> str:
+        parts = ["releases", self.study]
+        parts += [table_name(generator)] if generator else []
+        return "/".join([*parts, f"{number:04d}"] if number else parts)
+
+    def _list_in(self, folder: Path) -> bytes:
+        listed = folder / CHECKSUMS
+        if folder.is_dir():
+            return listed.read_bytes() if listed.is_file() else b""
+        return self._shared.get(listed.relative_to(self._home).as_posix()) or b""
+
+    def _publish(self, files: Mapping[str, bytes], name: str) -> None:
+        for file in sorted(files, key=lambda file: (file == CHECKSUMS, file)):
+            if not self._shared.put_new(f"{name}/{file}", files[file]):
+                raise StorageUnavailable(
+                    f"{name} was given to another release in {self._shared.place} meanwhile; "
+                    "nothing was released: run again"
+                )
+
+    def _slot(
+        self, connection: duckdb.DuckDBPyConnection, asset: str, generator: str
+    ) -> ReleaseSlot:
         """Count folders and log entries: a number stays taken if its folder was moved away."""
+        folder = self._home / self._name(generator)
         numbers = [int(each.name) for each in _numbered(folder.iterdir())]
+        shared = self._shared.names(self._name(generator))
+        numbers += [int(name.split("/")[3]) for name in shared]
         n_logged = audit_log.count_entries(connection, asset, "document")
         number, end = max([n_logged, *numbers]) + 1, audit_log.chain_end(connection)
         return ReleaseSlot(number, *end, self._database.snapshot())
+
+
+def _require_intact(files: Mapping[str, bytes], where: str) -> None:
+    faults = altered(files)
+    if faults:
+        raise CorruptRelease(f"release {where}: {'; '.join(faults)}; do not hand it out")
 
 
 def _numbered(folders: Iterable[Path]) -> list[Path]:
@@ -182,6 +242,13 @@ def _remove_unfinished(folder: Path) -> None:
         shutil.rmtree(leftover)
 
 
+def protect(folder: Path) -> None:
+    """Make a release's files and folder read-only."""
+    for file in folder.iterdir():
+        file.chmod(READ_ONLY_FILE)
+    folder.chmod(READ_ONLY_FOLDER)
+
+
 def _place(files: Mapping[str, bytes], final: Path) -> None:
     unfinished = final.with_name(f".{_UNFINISHED}-{final.name}")
     unfinished.mkdir(mode=0o700)
@@ -190,9 +257,8 @@ def _place(files: Mapping[str, bytes], final: Path) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            os.fchmod(descriptor, READ_ONLY_FILE)
             os.fsync(descriptor)
     sync(unfinished)
-    unfinished.chmod(READ_ONLY_FOLDER)
+    protect(unfinished)
     unfinished.rename(final)
     sync(final.parent)

@@ -12,17 +12,20 @@ from warehouse import audit_log, catalog
 from warehouse.audit_log import Materialization
 from warehouse.audit_trail import CheckRecord, append_checks
 from warehouse.connection import BoundedWait
-from warehouse.databases import study_database
+from warehouse.databases import shared_files, study_database
 from warehouse.errors import (
+    CorruptDocument,
     CorruptTable,
     ModelNotFound,
     UnstorableTable,
 )
-from warehouse.models import ModelVersion
+from warehouse.model_folder import ModelVersion
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.table_blocks import TableBlocks
+
+ADDED = "was added by another program"
 
 
 class Warehouse:
@@ -54,6 +57,7 @@ class Warehouse:
         self.wait_seconds = wait_seconds
         self._home = Path(home)
         self._database = study_database(home, study)
+        self._shared = shared_files(home)
 
     def in_blocks(self, blocks: Iterable[pd.DataFrame | pa.Table]) -> TableBlocks:
         """Lay the blocks of a table aside, so that it can be recorded whole; see `TableBlocks`.
@@ -138,13 +142,47 @@ class Warehouse:
         pathlib.Path
             The file, which holds the old or the new content, whole, at any moment.
         """
-        path = self._home / "reports" / self.study / f"{table_name(asset)}.html"
+        name = self._page(asset)
         version = hashlib.sha256(content).hexdigest()
         made = Materialization(asset, "document", version, None, provenance)
         with self._database.writing(self._wait(), provenance.run_id) as connection:
-            make_private_folder(path.parent)
-            replace_file(path, content)
+            self._shared.put(name, content)
+            path = self._copied(name, content)
             audit_log.append_entry(connection, made)
+        return path
+
+    def document(self, asset: str) -> Path:
+        """Name the file of a page in this home, after fetching what another host wrote last.
+
+        Returns
+        -------
+        pathlib.Path
+            Whether there is such a page yet or not.
+
+        Raises
+        ------
+        CorruptDocument
+            If what hosts share is not the page that was logged last.
+        """
+        name = self._page(asset)
+        shared = self._shared.get(name)
+        if shared is None:
+            return self._home / name
+        with self._database.reading(self._wait()) as connection:
+            version = catalog.logged_version(connection, asset, "document")
+        if hashlib.sha256(shared).hexdigest() != version:
+            raise CorruptDocument(
+                f"{self._shared.place}/{name} is not what was logged as {asset}; make it again"
+            )
+        return self._copied(name, shared)
+
+    def _page(self, asset: str) -> str:
+        return f"reports/{self.study}/{table_name(asset)}.html"
+
+    def _copied(self, name: str, content: bytes) -> Path:
+        path = self._home / name
+        make_private_folder(path.parent)
+        replace_file(path, content)
         return path
 
     def moved_upstream(self, asset: str) -> list[str]:
@@ -164,12 +202,8 @@ class Warehouse:
         TableNotFound
             If it was not written yet.
         """
-        frame: pd.DataFrame = self.read_arrow(asset).to_pandas()
+        frame: pd.DataFrame = self._content_and_version(asset)[0].whole().to_pandas()
         return frame
-
-    def read_arrow(self, asset: str) -> pa.Table:
-        """Return the current content of `asset` as Arrow; raises as `read_table` does."""
-        return self._content_and_version(asset)[0].whole()
 
     def read_blocks(self, asset: str) -> tuple[TableBlocks, str]:
         """Return the current content of `asset` in blocks, and its data version, read together.
@@ -184,9 +218,7 @@ class Warehouse:
             If the audit log does not know it.
         """
         content, version = self._content_and_version(asset)
-        if version is None:
-            raise _corrupt_tables([_not_logged(table_name(asset))])
-        return content, version
+        return content, _logged(asset, version)
 
     def read_versioned(self, asset: str) -> tuple[pd.DataFrame, str]:
         """Return all rows of `asset` and its data version; raises as `read_blocks` does."""
@@ -200,9 +232,8 @@ class Warehouse:
             table = catalog.require_table(connection, self.study, asset)
             version = catalog.logged_version(connection, asset)
             size = catalog.table_size(connection, table)
-        if version is None:
-            raise _corrupt_tables([_not_logged(table_name(asset))])
-        return TableVersion(asset, table_name(asset), version, *size, wait.waited_seconds)
+        name, logged = table_name(asset), _logged(asset, version)
+        return TableVersion(asset, name, logged, *size, wait.waited_seconds)
 
     def table_names(self) -> list[str]:
         """Return the names of all tables of the study, sorted."""
@@ -261,7 +292,7 @@ class Warehouse:
         with self._database.reading(self._wait()) as connection:
             names = catalog.table_names(connection)
             logged = {table_name(asset): asset for asset in catalog.logged_assets(connection)}
-        faults = [_not_logged(name) for name in names if name not in logged]
+        faults = [f"{name!r} {ADDED}" for name in names if name not in logged]
         faults += [f"{name} is logged but missing" for name in logged if name not in names]
         for name in (name for name in names if name in logged):
             # Content and version come from one short connection: a writer may pass in between.
@@ -269,7 +300,7 @@ class Warehouse:
             if content.data_version != version:
                 faults.append(f"{name} is not what was logged")
         if faults:
-            raise _corrupt_tables(faults)
+            raise CorruptTable.differing(faults)
         return len(names)
 
     def _content_and_version(self, asset: str) -> tuple[TableBlocks, str | None]:
@@ -283,20 +314,15 @@ class Warehouse:
         return BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
 
 
+def _logged(asset: str, version: str | None) -> str:
+    if version is None:
+        raise CorruptTable.differing([f"{table_name(asset)!r} {ADDED}"])
+    return version
+
+
 def _set_model(
     connection: duckdb.DuckDBPyConnection, asset: str, model: ModelVersion, provenance: Provenance
 ) -> None:
     catalog.set_current_model(connection, asset, model)
     made = Materialization(asset, "model", model.sha256, None, provenance)
     audit_log.append_entry(connection, made)
-
-
-def _not_logged(name: str) -> str:
-    return f"{name!r} was added by another program"
-
-
-def _corrupt_tables(faults: list[str]) -> CorruptTable:
-    return CorruptTable(
-        f"stored tables differ from the audit log: {'; '.join(faults)}. Materialize those assets "
-        "again, and drop tables that are not the study's"
-    )

@@ -3,20 +3,19 @@
 They lie in ``unfinished/<study>/<asset>/<key>/``, one file each, where the key stands for
 everything the result depends on: a computation that was killed goes on from its parts, and parts
 of other inputs are never taken for its own. Tables are Parquet files; a fit keeps its last state.
+Hosts that share studies share these too: a step that is tried again on another host goes on.
 """
 
 import io
-import os
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.databases import kept_files
 from warehouse.errors import InvalidName
 from warehouse.names import check_study, table_name
-from warehouse.private_files import make_private_folder, replace_file
 
 _SUFFIX = ".parquet"
 
@@ -42,61 +41,57 @@ class UnfinishedParts:
     """
 
     def __init__(self, home: Path, study: str, asset: str, key: str) -> None:
-        self._of_asset = Path(home) / "unfinished" / check_study(study) / table_name(asset)
-        self._folder = self._of_asset / _checked(key)
+        self._files = kept_files(home)
+        self._of_asset = f"unfinished/{check_study(study)}/{table_name(asset)}"
+        self._folder = f"{self._of_asset}/{_checked(key)}"
 
     def keep(self, name: str, part: pd.DataFrame) -> None:
         """Store one part, whole or not at all; the index is not kept."""
         buffer = io.BytesIO()
         table = pa.Table.from_pandas(part, preserve_index=False)
         pq.write_table(table, buffer, write_page_checksum=True)
-        self._replace(name, _SUFFIX, buffer.getvalue())
+        self._files.put(self._named(f"{_checked(name)}{_SUFFIX}"), buffer.getvalue())
 
     def keep_state(self, name: str, content: bytes) -> None:
         """Put a state in the place of the one before, whole or not at all."""
-        self._replace(name, "", content)
+        self._files.put(self._named(_checked(name)), content)
 
     def state(self, name: str) -> bytes | None:
         """Give the last state kept under a name; None if there is none."""
-        file = self._folder / _checked(name)
-        return file.read_bytes() if file.is_file() else None
+        return self._files.get(self._named(_checked(name)))
 
     def part(self, name: str) -> pd.DataFrame | None:
         """Give one part; None if it is not there."""
-        file = self._folder / f"{_checked(name)}{_SUFFIX}"
-        return _table_in(file) if file.is_file() else None
+        return self._table_in(self._named(f"{_checked(name)}{_SUFFIX}"))
 
     def read(self) -> pd.DataFrame | None:
         """Give all parts in one table, by the order of their names; None if there are none.
 
         A part that cannot be read is removed: it will be computed again.
         """
-        files = sorted(self._folder.glob(f"[!.]*{_SUFFIX}"))
-        found = [part for file in files if (part := _table_in(file)) is not None]
+        names = (name for name in self._files.names(self._folder) if name.endswith(_SUFFIX))
+        found = [part for name in names if (part := self._table_in(name)) is not None]
         return pd.concat(found, ignore_index=True) if found else None
 
     def remove(self) -> None:
         """Forget the parts of the asset, those with other keys too."""
-        shutil.rmtree(self._of_asset, ignore_errors=True)
+        self._files.remove(self._of_asset)
 
-    def _replace(self, name: str, suffix: str, content: bytes) -> None:
-        make_private_folder(self._folder)
-        # two runs may finish the same part, so each writes a file of its own
-        own = self._folder / f".{_checked(name)}.{os.getpid()}"
-        replace_file(own, content)
-        own.replace(self._folder / f"{name}{suffix}")
+    def _named(self, file: str) -> str:
+        return f"{self._folder}/{file}"
 
-
-def _table_in(file: Path) -> pd.DataFrame | None:
-    """Read a part; one that cannot be read is removed."""
-    try:
-        table: pd.DataFrame = pq.read_table(file, page_checksum_verification=True).to_pandas()
-    except PermissionError:
-        raise
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
-        file.unlink(missing_ok=True)
-        return None
-    return table
+    def _table_in(self, name: str) -> pd.DataFrame | None:
+        """Read a part; one that cannot be read is removed."""
+        content = self._files.get(name)
+        if content is None:
+            return None
+        try:
+            table = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
+            part: pd.DataFrame = table.to_pandas()
+        except (pa.ArrowException, OSError, UnicodeDecodeError):
+            self._files.remove(name)
+            return None
+        return part
 
 
 def _checked(name: str) -> str:

@@ -86,7 +86,7 @@ def benchmark_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefini
 def _plan(run: AssetRun, covariates: str) -> BenchmarkPlan:
     schema = run.schema()
     population = HybridPopulation.from_models(
-        run.canonical(covariates, schema.covariates),
+        run.sample(covariates, schema.covariates),
         generating_models(run, schema),
         hybrid_settings(run.study),
     )

@@ -9,16 +9,12 @@ from pydantic import TypeAdapter
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.effect_diagnosis import DIAGNOSES_FILE, EFFECT_DIAGNOSES
-from dagster_project.assets.evaluation import (
-    DCR_EVALUATIONS,
-    FULL,
-    HYBRID,
-    HYBRID_W,
-    PREDICTIVE_SCORES,
-)
+from dagster_project.assets.evaluation import PREDICTIVE_SCORES
 from dagster_project.assets.report import report_summary
 from dagster_project.display import small_table
+from dagster_project.distance_results import DCR_EVALUATIONS, HYBRID_W
 from dagster_project.privacy_results import stored_evaluation
+from dagster_project.synthetic_tables import FULL, HYBRID
 from dagster_project.truth_columns import exact_effect
 from hybrid_assets.effects import EFFECT_COMMENTS, compared
 from hybrid_assets.report.comparison import (

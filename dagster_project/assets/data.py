@@ -1,6 +1,7 @@
 """From the source to complete training and holdout rows."""
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -8,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
+from dagster_project.asset_inputs import SPLIT
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from dagster_project.study_file import StudyFile
 from dagster_project.subjects import identified_by, split_of
+from hybrid_assets.blocks import BLOCK_ROWS
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
 from hybrid_assets.small_cells import told_count
@@ -25,7 +28,7 @@ from hybrid_assets.splits import (
     require_new_rows,
     split_seed,
 )
-from warehouse import KeyedHash, data_version, storable_table
+from warehouse import KeyedHash
 
 
 def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
@@ -69,10 +72,8 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
             run.remember_source("holdout", schema.stored(unseen))
         parts = study_splits(run.study, rows, schema, unseen)
         people = _people(run.study, rows, schema, unseen)
-        both = pd.concat([parts.train, parts.holdout], ignore_index=True)
-        label = ["train"] * len(parts.train) + ["holdout"] * len(parts.holdout)
-        table = parts.schema.stored(both).assign(__split=label)
-        _keep_digests(run, people, schema, data_version(storable_table(table)))
+        table = run.in_blocks(_labelled_blocks(parts))
+        _keep_digests(run, people, schema, table.data_version)
         return run.record_table(
             table,
             files={"schema.json": parts.schema.model_dump_json().encode()},
@@ -143,6 +144,13 @@ def _is_holdout(study: StudyFile, rows: pd.DataFrame, schema: TableSchema) -> np
     share, rng = study.holdout.chosen_share, study.random_generator("splits")
     within_arms = not study.promises_privacy
     return draw_holdout(rows, schema, share=share, rng=rng, within_arms=within_arms)
+
+
+def _labelled_blocks(parts: Splits) -> Iterator[pd.DataFrame]:
+    for label, rows in (("train", parts.train), ("holdout", parts.holdout)):
+        for first in range(0, len(rows), BLOCK_ROWS):
+            some = parts.schema.stored(rows.iloc[first : first + BLOCK_ROWS])
+            yield some.assign(**{SPLIT: label})
 
 
 def _people(

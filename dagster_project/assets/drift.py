@@ -5,9 +5,9 @@ import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
-from dagster_project.assets.evaluation import DCR_EVALUATIONS, HYBRID_W
 from dagster_project.assets.positivity import OVERLAP_FILE, OVERLAP_SHARE
 from dagster_project.display import small_table
+from dagster_project.distance_results import DCR_EVALUATIONS, HYBRID_W
 from dagster_project.drift_baselines import (
     SNAPSHOT_FILE,
     Snapshot,

@@ -1,11 +1,8 @@
 """What each generator's tables are worth: privacy, fidelity, effects."""
 
-from concurrent.futures import Executor
 from itertools import product
-from typing import Final, Literal
 
 import dagster as dg
-import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
@@ -19,6 +16,13 @@ from dagster_project.assets.effect_diagnosis import (
     shown_measures,
 )
 from dagster_project.display import small_table
+from dagster_project.distance_results import (
+    DCR_EVALUATIONS,
+    HYBRID_W,
+    distance_checks,
+    distance_rows,
+    distances,
+)
 from dagster_project.privacy_results import (
     CHECK,
     CHECK_MEANING,
@@ -31,9 +35,16 @@ from dagster_project.privacy_results import (
     verdict_check,
 )
 from dagster_project.row_scores import block_loss_rows, can_score
-from dagster_project.study_file import StudyFile
-from dagster_project.truth_columns import treated_probability
+from dagster_project.synthetic_tables import (
+    FULL,
+    HYBRID,
+    SyntheticKind,
+    hybrid_probability,
+    sampled_rows,
+    synthetic_tables,
+)
 from dagster_project.workers import workers
+from hybrid_assets.blocks import sampling_note
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators import (
@@ -48,15 +59,11 @@ from hybrid_assets.fidelity import (
     train_on_synthetic_test_on_real,
 )
 from hybrid_assets.nuisance import cross_fit
-from hybrid_assets.privacy.dcr import DcrEvaluation, evaluate_dcr
 from hybrid_assets.privacy.ledger import WITHOUT_PRIVACY_NOISE
 from hybrid_assets.privacy.nearest import POINTS_HANDED_OUT
 from hybrid_assets.published import PUBLISHED_GENERATOR_LABEL
 from hybrid_assets.report.figures import dcr_box_plot, marginals_plot
-from hybrid_assets.schema import TableSchema
 
-SyntheticKind = Literal["hybrid", "full synthetic"]
-DCR_EVALUATIONS = TypeAdapter(dict[str, DcrEvaluation])
 PREDICTIVE_SCORES = TypeAdapter(dict[str, PredictiveScore | None])
 SHOWN = [
     "table_name",
@@ -68,9 +75,6 @@ SHOWN = [
     "ci_low_adjusted",
     "ci_high_adjusted",
 ]
-HYBRID_W: Final = "hybrid covariates"
-HYBRID: Final = "hybrid"
-FULL: Final = "full synthetic"
 
 
 def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
@@ -107,19 +111,19 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
     def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distances and attacks, each with what unseen people would give beside it."""
         with workers() as pool:
-            found = _distances(run, pool if hands_out else None)
+            found = distances(run, pool if hands_out else None)
         risks = attacked_hybrid(run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share)
         attacks = finding_rows(risks.findings, HYBRID)
         return run.record_table(
-            pd.concat([_distance_rows(found), attacks], ignore_index=True),
+            pd.concat([distance_rows(found), attacks], ignore_index=True),
             files={
                 "distances.json": DCR_EVALUATIONS.dump_json(found),
                 EVALUATION_FILE: EVALUATIONS.dump_json(risks),
             },
             drawn=dcr_box_plot(found),
             comments=RISK_COMMENTS,
-            metadata=risk_metadata(risks),
-            checks=[*_privacy_checks(found[HYBRID_W], run.study), verdict_check(risks)],
+            metadata={**risk_metadata(risks), **sampled_rows(run, run.schema())},
+            checks=[*distance_checks(found[HYBRID_W], run.study), verdict_check(risks)],
         )
 
     @make.asset(
@@ -133,7 +137,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         rows, scores = _fidelity(run)
         found, left_out = _effect_diagnoses(run)
         of_hybrid = rows[rows["table_kind"] == HYBRID]
-        losses = block_loss_rows(run, _synthetic_tables(run, run.schema())[HYBRID])
+        losses = block_loss_rows(run, run.sample(synthetic_tables(run)[HYBRID], run.schema()))
         return run.record_table(
             pd.concat([rows, *measure_rows(found), *losses], ignore_index=True),
             files={
@@ -146,6 +150,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
                 "effect": shown_measures(found),
                 **({"log_loss_by_block": small_table(losses[0])} if losses else {}),
                 "left_out": left_out,
+                **sampled_rows(run, run.schema()),
             },
         )
 
@@ -161,71 +166,14 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         return run.record_table(
             rows,
             comments={name: EFFECT_COMMENTS[name] for name in rows.columns},
-            metadata={"estimates": small_table(rows[SHOWN]), "left_out": left_out},
+            metadata={
+                "estimates": small_table(rows[SHOWN]),
+                "left_out": left_out,
+                **sampled_rows(run, run.schema()),
+            },
         )
 
     return [privacy_evaluation, fidelity_evaluation, effect_estimates]
-
-
-def _synthetic_tables(run: AssetRun, schema: TableSchema) -> dict[SyntheticKind, pd.DataFrame]:
-    return {
-        HYBRID: run.canonical(f"{run.generator}/hybrid_triplets", schema),
-        FULL: run.canonical(f"{run.generator}/full_synthetic", schema),
-    }
-
-
-def _distances(run: AssetRun, pool: Executor | None) -> dict[str, DcrEvaluation]:
-    """Compare at the digits that are shown: a rounded copy is a copy."""
-    schema = run.schema()
-    train, holdout = (schema.rounded(run.part(part, schema)) for part in ("train", "holdout"))
-    tables = _synthetic_tables(run, schema)
-    return {
-        HYBRID_W: evaluate_dcr(tables[HYBRID], train, holdout, schema.covariates, pool),
-        HYBRID: evaluate_dcr(tables[HYBRID], train, holdout, schema, pool),
-        FULL: evaluate_dcr(tables[FULL], train, holdout, schema, pool),
-    }
-
-
-def _distance_rows(found: dict[str, DcrEvaluation]) -> pd.DataFrame:
-    flat = pd.json_normalize(DCR_EVALUATIONS.dump_python(found), sep=".").T[0]
-    parts = [str(name).split(".", 1) for name in flat.index]
-    return pd.DataFrame(
-        {
-            "table_kind": [kind for kind, _ in parts],
-            "measure": [measure for _, measure in parts],
-            "value": flat.to_numpy(dtype=float),
-            **dict.fromkeys(["ci_low", "ci_high", "holdout_value", "p_adjusted"], np.nan),
-            **dict.fromkeys(["verdict", "advice"], ""),
-        }
-    )
-
-
-def _privacy_checks(found: DcrEvaluation, study: StudyFile) -> list[dg.AssetCheckResult]:
-    largest_excess, largest_z = study.gates.max_excess_copies, study.privacy.policy.max_dcr_share_z
-    return [
-        dg.AssetCheckResult(
-            check_name="copies",
-            passed=bool(found.excess_copy_share <= largest_excess),
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata={
-                "copies_share": found.n_copies_in_train / found.n_synthetic,
-                "holdout_copies_share": found.n_holdout_copies_in_train / found.n_holdout,
-                "largest_excess": largest_excess,
-            },
-        ),
-        dg.AssetCheckResult(
-            check_name="dcr_share",
-            passed=bool(abs(found.share.z) <= largest_z),
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={
-                "share": found.share.value,
-                "expected": found.share.expected,
-                "standard_error": found.share.standard_error,
-                "z": found.share.z,
-                "largest_z": largest_z,
-            },
-        ),
-    ]
 
 
 def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | None]]:
@@ -233,17 +181,25 @@ def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | 
     train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
     rows: list[pd.DataFrame] = []
     scores: dict[str, PredictiveScore | None] = {}
-    for kind, table in _synthetic_tables(run, schema).items():
+    for kind, asset in synthetic_tables(run).items():
+        table, sample = run.rows(asset, schema), run.sample(asset, schema)
         rows.append(marginals(train, holdout, table, schema).assign(table_kind=kind))
         scores[kind] = train_on_synthetic_test_on_real(
-            table, train, holdout, schema=schema, rng=run.rng
+            sample,
+            train,
+            holdout,
+            schema=schema,
+            rng=run.rng,
+            is_sample=len(sample) < len(table),
         )
     return pd.concat(rows, ignore_index=True), scores
 
 
 def _effect_diagnoses(run: AssetRun) -> tuple[dict[str, EffectDiagnosis | None], list[str]]:
     coins: dict[SyntheticKind, float | None] = {HYBRID: hybrid_probability(run), FULL: None}
-    return effect_diagnoses(run, _synthetic_tables(run, run.schema()), coins)
+    schema = run.schema()
+    tables = {kind: run.sample(asset, schema) for kind, asset in synthetic_tables(run).items()}
+    return effect_diagnoses(run, tables, coins)
 
 
 def _score_table(scores: dict[str, PredictiveScore | None]) -> dg.MarkdownMetadataValue:
@@ -261,10 +217,11 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
     estimated in a subgroup of a generator's rows is left out and named.
     """
     study, schema, settings = run.study, run.schema(), run.study.nuisance_models
-    learnt_from = {HYBRID: len(run.part("seed", schema)), FULL: len(run.part("train", schema))}
+    learnt_from = {HYBRID: run.n_people("seed"), FULL: run.n_people("train")}
     by_design: dict[SyntheticKind, float | None] = {HYBRID: hybrid_probability(run), FULL: None}
     rows, left_out = [], []
-    for kind, table in _synthetic_tables(run, schema).items():
+    for kind, asset in synthetic_tables(run).items():
+        table = run.sample(asset, schema)
         rng = study.random_generator(f"{run.asset}/{kind}")
         fits = (cross_fit(table, schema, settings, rng.spawn(1)[0], by_design[kind]),)
         found = estimate_effects(fits, study.questions)
@@ -282,19 +239,14 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
             nuisances=settings.kind,
             n_seed=learnt_from[kind],
         )
-        rows.append(labelled(made, study.generators[run.generator].kind))
+        note = sampling_note(len(run.rows(asset, schema)))
+        rows.append(labelled(made, study.generators[run.generator].kind, note))
     return pd.concat(rows, ignore_index=True), left_out
 
 
-def labelled(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Say which generator is there to compare with, and which intervals lack noise."""
+def labelled(rows: pd.DataFrame, kind: str, sampled: str = "") -> pd.DataFrame:
+    """Say which generator is there to compare with, and what intervals lack or are taken from."""
     label = f" ({PUBLISHED_GENERATOR_LABEL})" if kind == "great" else ""
     named = rows.assign(table_name=rows["table_name"] + label)
-    return named.assign(interval_note=WITHOUT_PRIVACY_NOISE) if kind == "dp" else named
-
-
-def hybrid_probability(run: AssetRun) -> float | None:
-    """Give the coin that treatment was drawn with in the hybrid table, where it was one."""
-    if run.study.assignment == "randomised" and run.study.recipe == "targeted":
-        return treated_probability(run.stored(f"{run.generator}/hybrid_triplets"))
-    return run.study.known_propensity
+    notes = [WITHOUT_PRIVACY_NOISE] * (kind == "dp") + [f"estimated {sampled}"] * bool(sampled)
+    return named.assign(interval_note="; ".join(notes)) if notes else named

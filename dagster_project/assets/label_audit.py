@@ -60,7 +60,7 @@ def _audit(run: AssetRun, covariates: str) -> Finding:
         run.files(model)  # the audit fits its own, and is void once the study's are others
     return run_label_audit(
         run.part("train", schema),
-        run.canonical(covariates, schema.covariates),
+        run.sample(covariates, schema.covariates),
         schema,
         HybridRecipe(
             study.nuisance_models, hybrid_settings(study), study.known_propensity, _private(run)

@@ -100,7 +100,7 @@ def _donor(run: AssetRun, schema: TableSchema) -> tuple[Donor, DonorStudy | None
     if study.pairing is None:
         raise StudyError(f"study {study.name!r}: expected the setting pairing; got none")
     if study.pairing.donor == "self":
-        hybrid = run.table(f"{run.generator}/hybrid_triplets")
+        hybrid = run.sampled(f"{run.generator}/hybrid_triplets")
         model = OutcomeModel.from_files(run.files("outcome_model"), schema)
         control, treated = (
             hybrid[name].to_numpy(dtype=float) for name in (OUTCOME_CONTROL, OUTCOME_TREATED)

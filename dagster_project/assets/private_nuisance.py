@@ -48,7 +48,7 @@ def private_nuisance_assets(make: AssetFactory, generator: str) -> list[dg.Asset
             kind="full synthetic",
             generator=generator,
             nuisances=run.study.nuisance_models.kind,
-            n_seed=len(run.part("train", schema)),
+            n_seed=run.n_people("train"),
         )
         return run.record_table(
             estimates,

@@ -1,5 +1,6 @@
 """The rows and columns that would leave, and every gate before them."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import dagster as dg
@@ -53,7 +54,7 @@ def release_candidate_assets(make: AssetFactory, generator: str) -> list[dg.Asse
         """Exactly the rows and columns that would leave; a blocking check for each gate."""
         require_current(run, *evidence)
         schema, settings = run.schema(), run.study.gates
-        table = _table(run, schema)
+        table = run.in_blocks(_blocks(run, schema))
         found = release_evidence(run, table, schema)
         report = evaluate_gates(run.study.name, generator, found, settings)
         for override in report.overrides:
@@ -75,12 +76,13 @@ def release_candidate_assets(make: AssetFactory, generator: str) -> list[dg.Asse
     return [release_candidate]
 
 
-def _table(run: AssetRun, schema: TableSchema) -> pd.DataFrame:
+def _blocks(run: AssetRun, schema: TableSchema) -> Iterator[pd.DataFrame]:
     """Give W, A and Y at their declared digits; true means beside them only if asked for."""
-    made = run.table(f"{run.generator}/hybrid_triplets")
-    table = schema.stored(schema.rounded(schema.canonical(made)))
-    if not run.study.release.include_counterfactuals:
-        return table
     decimals = schema[schema.outcome].decimals
-    truth = released_truth(made, MEAN_DECIMALS if decimals is None else decimals)
-    return table.join(truth)
+    for block in run.stored(f"{run.generator}/hybrid_triplets").blocks():
+        made = block.to_pandas()
+        table = schema.stored(schema.rounded(schema.canonical(made)))
+        if run.study.release.include_counterfactuals:
+            truth = released_truth(made, MEAN_DECIMALS if decimals is None else decimals)
+            table = table.join(truth)
+        yield table

@@ -45,7 +45,6 @@ def report_summary(
 ) -> ReportSummary:
     """Gather everything the page shows; every number was stored by an asset before."""
     study = run.study
-    parts = run.split_sizes()
     known = study.known_effect
     evaluations = {g: evaluation_before_release(run, g) for g in study.generators}
     return ReportSummary(
@@ -54,8 +53,8 @@ def report_summary(
         description=study.description,
         design=study.design.kind,
         assignment=study.assignment,
-        n_rows=parts["train"] + (parts["holdout"] if study.holdout.source is None else 0),
-        n_holdout=parts["holdout"],
+        n_rows=run.n_people("seed"),
+        n_holdout=run.n_people("holdout"),
         n_synthetic=study.n_synthetic,
         study_hash=study.content_hash,
         random_seed=study.random_seed,

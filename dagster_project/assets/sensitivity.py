@@ -58,7 +58,7 @@ def sensitivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
 def _errors(run: AssetRun) -> pd.DataFrame:
     drawing, simulating = run.rng.spawn(2)
     population = _population(run, drawing)
-    n_rows = len(run.part("train", run.schema()))
+    n_rows = run.n_people("train")
     return simulate_sensitivity(
         population, run.study.nuisance, run.study.sensitivity, n_rows=n_rows, rng=simulating
     )

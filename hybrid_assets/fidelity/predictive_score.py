@@ -37,6 +37,9 @@ class PredictiveScore:
         value − reference, scored on the same people.
     n_test : int
         Rows of the holdout.
+    sampling_error : float or None
+        Standard error of `value` from the draw of the rows trained on, where
+        they are a sample of the table: half the difference of two fits.
     """
 
     metric: Literal["AUC", "R²"]
@@ -50,6 +53,7 @@ class PredictiveScore:
     difference_ci_low: float
     difference_ci_high: float
     n_test: int
+    sampling_error: float | None = None
 
 
 def train_on_synthetic_test_on_real(
@@ -59,6 +63,7 @@ def train_on_synthetic_test_on_real(
     *,
     schema: TableSchema,
     rng: np.random.Generator,
+    is_sample: bool = False,
 ) -> PredictiveScore | None:
     """Predict the holdout's outcomes from the other columns, treatment included.
 
@@ -74,6 +79,9 @@ def train_on_synthetic_test_on_real(
         With a binary or numeric outcome.
     rng : Generator
         For the learner.
+    is_sample : bool
+        Whether `synthetic` is a random sample of a longer table. Every other
+        row is then fitted apart, and scores are means of the two.
 
     Returns
     -------
@@ -97,16 +105,23 @@ def train_on_synthetic_test_on_real(
         return None
     truth = holdout[outcome.name].to_numpy(dtype=float)
     random_seed = int(rng.integers(2**31))
-    guesses = [_predictions(table, holdout, schema, random_seed) for table in (synthetic, train)]
+    fitted = [synthetic.iloc[::2], synthetic.iloc[1::2]] if is_sample else [synthetic]
     is_binary = outcome.kind is ColumnKind.BINARY
     score = _auc if is_binary else _r_squared
-    (value, influence), (reference, reference_influence) = (score(g, truth) for g in guesses)
+    (*found, (reference, reference_influence)) = (
+        score(_predictions(table, holdout, schema, random_seed), truth)
+        for table in (*fitted, train)
+    )
+    value = float(np.mean([each for each, _ in found]))
+    influence = np.mean([each for _, each in found], axis=0)
+    apart = 0.5 * abs(found[0][0] - found[1][0]) if is_sample else None
     return PredictiveScore(
         "AUC" if is_binary else "R²",
         *_with_interval(value, influence),
         *_with_interval(reference, reference_influence),
         *_with_interval(value - reference, influence - reference_influence),
         n_test=len(truth),
+        sampling_error=apart,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -127,13 +127,13 @@ def columns_not_guessed(privacy: PrivacyEvaluation, schema: TableSchema) -> tupl
     return tuple(name for name in schema.covariate_names if name not in guessed)
 
 
-def cells_beyond(table: pd.DataFrame, schema: TableSchema) -> dict[str, int]:
+def cells_beyond(blocks: Iterable[pd.DataFrame], schema: TableSchema) -> dict[str, int]:
     """Count the cells of each continuous column that `ReleaseEvidence` tells of."""
-    shown = schema.rounded(table)
-    return {
-        column.name: len(table)
-        if column.decimals is None
-        else int((table[column.name] != shown[column.name]).sum())
-        for column in schema.columns
-        if column.kind is ColumnKind.CONTINUOUS
-    }
+    continuous = [column for column in schema.columns if column.kind is ColumnKind.CONTINUOUS]
+    n_beyond = dict.fromkeys((column.name for column in continuous), 0)
+    for block in blocks:
+        shown = schema.rounded(block)
+        for column in continuous:
+            differs = block[column.name] != shown[column.name]
+            n_beyond[column.name] += len(block) if column.decimals is None else int(differs.sum())
+    return n_beyond

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    Memory = list[torch.Tensor]
-
 
 @dataclass(frozen=True)
 class Affine:
@@ -54,9 +52,9 @@ class Block:
 class Decoder:
     """A GPT-2 or Llama language model: the same numbers as its own forward pass, sooner.
 
-    Products that read the same values are one, the last layer computes
-    nothing for tokens after which no probability is wanted, and keys and
-    values are written where the next pass reads them.
+    It reads one token of every row. Products that read the same values are one,
+    the last layer computes nothing for rows whose probabilities are not wanted,
+    and keys and values are written where the next pass reads them.
 
     Attributes
     ----------
@@ -84,96 +82,103 @@ class Decoder:
     least: float
 
     def logits(
-        self, tokens: torch.Tensor, memory: Memory, n_read: int, wanted: list[int]
+        self, tokens: torch.Tensor, memory: torch.Tensor, n_read: int, wanted: torch.Tensor
     ) -> torch.Tensor:
-        """Read tokens.
+        """Read a token of each row.
 
         Parameters
         ----------
-        tokens : Tensor of int, shape (n, n_tokens)
-            What comes next, without padding.
-        memory : list of Tensor of shape (n, n_room, 2, n_key_heads, width)
-            What `room` gave: keys and values by layer, filled for the `n_read` tokens before;
-            those of `tokens` are written there.
+        tokens : Tensor of int, shape (n,)
+            What comes next.
+        memory : Tensor of shape (n_layers, n, 2, n_key_heads, n_room, width)
+            Keys and values, filled for the `n_read` tokens before; those of `tokens` are
+            written there.
         n_read : int
-            At most n_room - n_tokens.
-        wanted : list of int
-            After which of the tokens logits are wanted.
+            Less than n_room.
+        wanted : Tensor of int, shape (n_wanted,)
+            Rows of which logits are wanted.
 
         Returns
         -------
-        Tensor of shape (n, n_wanted, n_vocabulary)
+        Tensor of shape (n_wanted, n_vocabulary)
         """
-        n_tokens = tokens.shape[1]
-        values = self.tokens[tokens]
-        positions = self.positions[n_read : n_read + n_tokens]
-        if not positions.is_complex():
-            values = values + positions
-        every = list(range(n_tokens))
-        for block, room in zip(self.blocks, memory, strict=True):
-            kept = wanted if block is self.blocks[-1] else every
-            values = self._through(block, values, room[:, : n_read + n_tokens], positions, kept)
+        values, position = self.tokens[tokens], self.positions[n_read]
+        if not position.is_complex():
+            values = values + position
+        rooms = memory[..., : n_read + 1, :]
+        for block, room in zip(self.blocks[:-1], rooms, strict=False):
+            values = self._through(block, values, room, position)
+        values = self._through(self.blocks[-1], values, rooms[-1], position, wanted)
         return Affine(self.head)(self.last_norm.normed(values, self.least))
-
-    def room(self, n_rows: int, n_tokens: int) -> Memory:
-        """Make room for the keys and values of rows, none read yet."""
-        shape = n_rows, n_tokens, 2, self.n_key_heads, self.tokens.shape[1] // self.n_heads
-        return [self.tokens.new_empty(shape) for _ in self.blocks]
 
     def _through(
         self,
         block: Block,
         values: torch.Tensor,
         room: torch.Tensor,
-        positions: torch.Tensor,
-        kept: list[int],
+        position: torch.Tensor,
+        wanted: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Send the tokens `kept` through a layer, and remember all of them in `room`."""
+        """Send rows through a layer, all or those wanted, and remember all of them in `room`."""
         from torch.nn.functional import gelu, silu
 
-        n_tokens = values.shape[1]
         made = block.queries_keys_values(block.first_norm.normed(values, self.least))
-        heads = made.view(*made.shape[:2], -1, room.shape[4])
-        if positions.is_complex():
-            _turn(heads[:, :, : self.n_heads + self.n_key_heads], positions)
-        room[:, -n_tokens:] = heads[:, :, self.n_heads :].reshape(-1, n_tokens, *room.shape[2:])
-        queries = heads[:, :, : self.n_heads]
-        if len(kept) < n_tokens:
-            queries, values = queries[:, kept], values[:, kept]
-        values = values + block.merged_heads(_attended(queries, room, n_tokens, kept))
+        heads = made.view(len(values), -1, room.shape[4])
+        if position.is_complex():
+            _turn(heads[:, : self.n_heads + self.n_key_heads], position)
+        room[:, :, :, -1] = heads[:, self.n_heads :].view(len(values), 2, *room.shape[2:3], -1)
+        if wanted is not None and not len(wanted):
+            return values[wanted]
+        mixed = _attended(heads[:, : self.n_heads], room)
+        if wanted is not None and len(wanted) < len(values):
+            mixed, values = mixed[wanted], values[wanted]
+        values = values + block.merged_heads(mixed)
         inner = block.inward(block.second_norm.normed(values, self.least))
         if block.is_gated:
-            gate, let_through = inner.chunk(2, dim=2)
+            gate, let_through = inner.chunk(2, dim=1)
             inner = silu(gate).mul_(let_through)
         else:
             inner = gelu(inner, approximate="tanh")
         return values + block.outward(inner)
 
 
-def _turn(heads: torch.Tensor, positions: torch.Tensor) -> None:
-    """Turn neighbouring numbers, shape (n, n_tokens, n_heads, width), by complex positions."""
+def _turn(heads: torch.Tensor, position: torch.Tensor) -> None:
+    """Turn neighbouring numbers, shape (n, n_heads, width), by complex ones (n_pairs,)."""
     import torch
 
-    pairs = heads.view(*heads.shape[:3], -1, 2)
-    torch.view_as_complex(pairs).mul_(positions[:, None])
+    torch.view_as_complex(heads.view(*heads.shape[:2], -1, 2)).mul_(position)
 
 
-def _attended(
-    queries: torch.Tensor, room: torch.Tensor, n_tokens: int, kept: list[int]
-) -> torch.Tensor:
-    """Mix values of earlier tokens by how queries (n, n_kept, n_heads, width) fit their keys."""
+def _attended(queries: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+    """Mix the values of all tokens by how queries (n, n_heads, width) fit their keys."""
     import torch
 
-    mask = None
-    if n_tokens > 1 and kept != [n_tokens - 1]:
-        n_read = room.shape[1] - n_tokens
-        sees = room.new_ones(n_tokens, room.shape[1], dtype=torch.bool).tril(n_read)
-        mask = sees[kept]
+    if room.stride(0) == 1 and queries.shape[1] == room.shape[2]:
+        return _attended_side_by_side(queries, room)
     mixed = torch.nn.functional.scaled_dot_product_attention(
-        queries.transpose(1, 2),
-        room[:, :, 0].transpose(1, 2),
-        room[:, :, 1].transpose(1, 2),
-        attn_mask=mask,
-        enable_gqa=queries.shape[2] != room.shape[3],
+        queries[:, :, None],
+        room[:, 0],
+        room[:, 1],
+        enable_gqa=queries.shape[1] != room.shape[2],
     )
-    return mixed.transpose(1, 2).flatten(2)
+    return mixed.flatten(1)
+
+
+def _attended_side_by_side(queries: torch.Tensor, room: torch.Tensor) -> torch.Tensor:
+    """Do the same where the same number of all rows lies side by side: quicker for narrow heads."""
+    keys, values = room.permute(1, 2, 3, 4, 0)  # (n_heads, n_tokens, width, n) each
+    asked = queries.permute(1, 2, 0).contiguous() * queries.shape[2] ** -0.5
+    fits = _sum_of_products(keys.unbind(2), asked[:, None].unbind(2))
+    shares = fits.softmax(dim=1)[:, :, None]
+    mixed = _sum_of_products(values.unbind(1), shares.unbind(1))
+    return mixed.permute(2, 0, 1).flatten(1)
+
+
+def _sum_of_products(
+    first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]
+) -> torch.Tensor:
+    """Multiply and add pair by pair, so that the products need no memory of their own."""
+    total = first[0] * second[0]
+    for one, other in zip(first[1:], second[1:], strict=True):
+        total.addcmul_(one, other)
+    return total

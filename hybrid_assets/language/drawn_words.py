@@ -4,57 +4,58 @@ from __future__ import annotations
 
 import numpy as np
 
-from hybrid_assets.language.automata import ColumnAutomaton
-from hybrid_assets.language.moves import Moves
+from hybrid_assets.language.grammar import RowGrammar
 
 
 class DrawnWords:
     """Numbers for open values (trails, by their tokens) and complete ones (codes, by column).
 
+    A trail is a shorter one and a token; 0 is that of no token. A code is the
+    trail of a complete value and whether its column is the last of the row,
+    which tells how to read the tokens; -1 is that of no value.
+
     Parameters
     ----------
-    n_columns : int
-        Of a row.
+    grammar : RowGrammar
+        What a row is.
     """
 
-    def __init__(self, n_columns: int) -> None:
+    def __init__(self, grammar: RowGrammar) -> None:
+        self._grammar = grammar
         self._paths: list[tuple[int, ...]] = [()]
-        self._trails: dict[tuple[int, ...], int] = {(): 0}
-        self._words: list[dict[str, int]] = [{} for _ in range(n_columns)]
-        self._codes: dict[tuple[int, bool, int], int] = {}
+        self._keys = np.empty(0, dtype=np.int64)  # in order: a shorter trail and a token
+        self._trails = np.empty(0, dtype=np.int64)  # of each key
 
-    def trails(self, before: np.ndarray, move: np.ndarray, moves: Moves) -> np.ndarray:
-        """Give the trails that moves, shape (n,), lead to; 0 is that of no token."""
-        n_moves = len(moves.tokens)
-        found, where = np.unique(before * n_moves + move, return_inverse=True)
-        reached = []
-        for trail, number in zip(*np.divmod(found, n_moves), strict=True):
-            added = moves.tokens[number, : moves.n_tokens[number]].tolist()
-            path = (*self._paths[trail], *added)
-            if path not in self._trails:
-                self._trails[path] = len(self._paths)
-                self._paths.append(path)
-            reached.append(self._trails[path])
-        return np.array(reached, dtype=np.int64)[where]
+    def trails(self, before: np.ndarray, token: np.ndarray) -> np.ndarray:
+        """Give the trails that tokens, shape (n,), lead to."""
+        key = (before << 32) | token
+        is_known = np.append(self._keys, -1)[np.searchsorted(self._keys, key)] == key
+        if not is_known.all():
+            new = np.unique(key[~is_known])
+            place = np.searchsorted(self._keys, new)
+            n_known = len(self._paths)
+            self._keys = np.insert(self._keys, place, new)
+            self._trails = np.insert(self._trails, place, np.arange(n_known, n_known + len(new)))
+            shorter, added = (new >> 32).tolist(), (new & (2**32 - 1)).tolist()
+            self._paths += [(*self._paths[s], t) for s, t in zip(shorter, added, strict=True)]
+        found: np.ndarray = self._trails[np.searchsorted(self._keys, key)]
+        return found
 
-    def codes(
-        self, column: int, is_last: bool, automaton: ColumnAutomaton, trails: np.ndarray
-    ) -> np.ndarray:
+    def codes(self, trail: np.ndarray, is_last: np.ndarray) -> np.ndarray:
         """Give the codes of values that are complete, shape (n,)."""
-        found, where = np.unique(trails, return_inverse=True)
-        codes = []
-        for trail in found.tolist():
-            key = column, is_last, trail
-            if key not in self._codes:
-                seen = self._words[column]
-                self._codes[key] = seen.setdefault(automaton.word(self._paths[trail]), len(seen))
-            codes.append(self._codes[key])
-        return np.array(codes, dtype=np.int64)[where]
+        code: np.ndarray = 2 * trail + is_last
+        return code
 
     def written(self, codes: np.ndarray) -> np.ndarray:
-        """Give the written values behind codes (n, p) of drawn columns."""
+        """Give the written values behind codes (n, p); empty where there is none."""
         words = np.full(codes.shape, "", dtype=object)
-        for column, seen in enumerate(self._words):
-            if seen:
-                words[:, column] = np.array(list(seen), dtype=object)[codes[:, column]]
+        for column in range(codes.shape[1]):
+            found, where = np.unique(codes[:, column], return_inverse=True)
+            words[:, column] = np.array([self._word(column, c) for c in found], dtype=object)[where]
         return words
+
+    def _word(self, column: int, code: int) -> str:
+        if code < 0:
+            return ""
+        automaton = self._grammar.automaton(column, is_last=bool(code % 2))
+        return automaton.word(self._paths[code // 2])

@@ -1,57 +1,20 @@
-"""What can follow in a state of a column, as arrays of tokens."""
+"""What can follow in the states of all columns, as flat arrays of moves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from hybrid_assets.language.automata import ColumnAutomaton
+from hybrid_assets.language.automata import Node
 from hybrid_assets.language.grammar import Restriction, RowGrammar
 
 
-@dataclass(frozen=True)
-class Moves:
-    """What can follow in a state of a column: a token with all that it forces, or the end.
-
-    Attributes
-    ----------
-    tokens : ndarray of int, shape (k, n_tokens)
-        -1 fills up; a last row of nothing but -1 if the value may end here.
-    n_tokens, states : ndarray of int, shape (k,)
-        How many count, and where they lead in the automaton.
-    ends : ndarray of bool, shape (k,)
-        Whether the value is complete there.
-    """
-
-    tokens: np.ndarray
-    n_tokens: np.ndarray
-    states: np.ndarray
-    ends: np.ndarray
-
-
-def moves_in(automaton: ColumnAutomaton, state: int) -> Moves:
-    """Follow every token allowed in a state as far as it forces the next."""
-    node = automaton.node(state)
-    tokens, states = [], []
-    for token, child in zip(node.tokens.tolist(), node.children.tolist(), strict=True):
-        path, reached = [token], automaton.node(child)
-        while len(reached.tokens) == 1 and not reached.may_end:
-            path.append(int(reached.tokens[0]))
-            child = int(reached.children[0])
-            reached = automaton.node(child)
-        tokens.append(tuple(path))
-        states.append(child)
-    ends = [automaton.node(s).may_end and not len(automaton.node(s).tokens) for s in states]
-    if node.may_end:
-        tokens, states, ends = [*tokens, ()], [*states, state], [*ends, True]
-    n_tokens = np.array([len(path) for path in tokens])
-    return Moves(padded(tokens), n_tokens, np.array(states), np.array(ends))
-
-
 class States:
-    """The states of all columns' automata under one number each, and what can follow in them.
+    """The states of all columns' automata under one number each, and the moves from one to another.
+
+    A move is a token of a value, or the value's end. Moves are looked up when
+    a walk comes to a state for the first time.
 
     Parameters
     ----------
@@ -59,49 +22,101 @@ class States:
         What a row is.
     restrictions : dict of int to Restriction
         By column, for conditional draws.
+    ends_row : bool
+        Whether the last value of a row is its end, whatever the model thinks.
+
+    Attributes
+    ----------
+    column : ndarray of int, shape (n_states,)
+        Of each state; those where values begin come first, see `first`.
+    is_last : ndarray of bool, shape (n_states,)
+        Whether that column is the last of its row.
+    tokens : ndarray of int, shape (n_moves,)
+        -1 for the end of a value.
+    leads_to : ndarray of int, shape (n_moves,)
+        States.
+    completes : ndarray of bool, shape (n_moves,)
+        Whether the value is complete with the move, and nothing is left to ask the model.
     """
 
-    def __init__(self, grammar: RowGrammar, restrictions: dict[int, Restriction]) -> None:
+    def __init__(
+        self, grammar: RowGrammar, restrictions: dict[int, Restriction], *, ends_row: bool
+    ) -> None:
         self._grammar, self._restrictions = grammar, restrictions
-        self._n_places = 2 * len(grammar.next_names)
-        self._moves: dict[int, Moves] = {}
+        self._ends_row = ends_row
+        self.column, self.is_last = np.empty((2, 0), dtype=np.int64)
+        self.tokens, self.leads_to, self.completes = np.empty((3, 0), dtype=np.int64)
+        self._first, self._n_moves = np.empty((2, 0), dtype=np.int64)
+        self._about: list[tuple[int, bool, int]] = []
+        self._numbers: dict[tuple[int, bool, int], int] = {}
+        self._number(
+            [(c, is_last, 0) for c in range(len(grammar.next_names)) for is_last in (False, True)]
+        )
 
-    def numbers(self, column: np.ndarray, is_last: np.ndarray, local: np.ndarray) -> np.ndarray:
-        """Give the number of an automaton's state `local`, 0 where a value begins."""
-        state: np.ndarray = local * self._n_places + 2 * column + is_last
+    def first(self, column: np.ndarray, is_last: np.ndarray) -> np.ndarray:
+        """Give the states where the values of columns begin."""
+        state: np.ndarray = 2 * column + is_last
         return state
 
-    def column(self, state: int) -> tuple[int, bool, ColumnAutomaton]:
-        """Tell a state's column, whether it is the last of its row, and its automaton."""
-        column, is_last = divmod(state % self._n_places, 2)
-        allowed = self._restrictions.get(column)
-        automaton = self._grammar.automaton(column, is_last=bool(is_last), allowed=allowed)
-        return column, bool(is_last), automaton
-
-    def begins(self, state: int) -> bool:
+    def begins(self, state: np.ndarray) -> np.ndarray:
         """Whether nothing of the value has been drawn."""
-        return state < self._n_places
+        is_first: np.ndarray = state < 2 * len(self._grammar.next_names)
+        return is_first
 
-    def moves(self, state: int) -> Moves:
-        """Give what can follow."""
-        if state not in self._moves:
-            self._moves[state] = moves_in(self.column(state)[2], state // self._n_places)
-        return self._moves[state]
+    def moves(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """List the moves from states, one state's after the other's.
+
+        Parameters
+        ----------
+        state : ndarray of int, shape (n,)
+
+        Returns
+        -------
+        row, move : ndarray of int, shape (n_listed,)
+            Whose, and which.
+        begin : ndarray of int, shape (n,)
+            Where in the list those of each state begin; there is at least one.
+        """
+        for unknown in sorted(set(state[self._n_moves[state] < 0].tolist())):
+            self._explore(unknown)
+        n_moves = self._n_moves[state]
+        begin = np.cumsum(n_moves) - n_moves
+        row = np.repeat(np.arange(len(state)), n_moves)
+        move = np.arange(len(row)) + np.repeat(self._first[state] - begin, n_moves)
+        return row, move, begin
+
+    def _explore(self, state: int) -> None:
+        column, is_last, local = self._about[state]
+        allowed = self._restrictions.get(column)
+        automaton = self._grammar.automaton(column, is_last=is_last, allowed=allowed)
+        node = automaton.node(local)
+        children = node.children.tolist()
+        completes = [self._is_complete(automaton.node(child), is_last) for child in children]
+        leads_to = self._number([(column, is_last, child) for child in children])
+        ends = [True] * node.may_end
+        self._first[state] = len(self.tokens)
+        self._n_moves[state] = len(children) + len(ends)
+        self.tokens = np.concatenate([self.tokens, node.tokens, [-1 for _ in ends]]).astype(int)
+        self.leads_to = np.concatenate([self.leads_to, leads_to, [0 for _ in ends]]).astype(int)
+        self.completes = np.concatenate([self.completes, completes, ends]).astype(bool)
+
+    def _is_complete(self, node: Node, is_last: bool) -> bool:
+        is_end = node.may_end and not len(node.tokens)
+        return is_end and (self._grammar.ends_forced or (is_last and self._ends_row))
+
+    def _number(self, states: list[tuple[int, bool, int]]) -> list[int]:
+        """Give states their numbers; -1 moves means that they are not known yet."""
+        new = [about for about in dict.fromkeys(states) if about not in self._numbers]
+        self._numbers |= {about: number for number, about in enumerate(new, len(self._about))}
+        self._about += new
+        self.column = np.append(self.column, [column for column, _, _ in new]).astype(int)
+        self.is_last = np.append(self.is_last, [is_last for _, is_last, _ in new]).astype(bool)
+        self._first = np.append(self._first, [-1 for _ in new]).astype(int)
+        self._n_moves = np.append(self._n_moves, [-1 for _ in new]).astype(int)
+        return [self._numbers[about] for about in states]
 
 
-def packed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Put tokens of two arrays, -1 filling up, one after the other without gaps."""
-    both = np.concatenate([first, second], axis=1)
-    order = np.argsort(both < 0, axis=1, kind="stable")
-    return np.take_along_axis(both, order, axis=1)
-
-
-def padded(sequences: Sequence[tuple[int, ...]]) -> np.ndarray:
-    """Stack token sequences, -1 filling up."""
-    width = max(1, *map(len, sequences)) if sequences else 1
+def padded(sequences: Sequence[Sequence[int]]) -> np.ndarray:
+    """Stack token sequences, -1 filling up, with at least one -1 after each."""
+    width = 1 + max(map(len, sequences))
     return np.array([[*s, *[-1] * (width - len(s))] for s in sequences], dtype=np.int64)
-
-
-def wide(tokens: np.ndarray, width: int) -> np.ndarray:
-    """Add columns of -1."""
-    return np.pad(tokens, ((0, 0), (0, width - tokens.shape[1])), constant_values=-1)

@@ -1,23 +1,21 @@
-"""Beginnings of rows that wait for the model, and what it remembers of them."""
+"""Beginnings of rows, and what the model remembers of them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from hybrid_assets.language.decoder import Memory
+    import torch
 
 FINISHED = -1
 
 
 @dataclass(frozen=True)
 class Prefixes:
-    """Beginnings of rows, as many tokens each.
+    """Beginnings of rows, of which the model has read as many tokens each.
 
     Attributes
     ----------
@@ -35,14 +33,10 @@ class Prefixes:
         Tokens of the open value, see `drawn_words.DrawnWords`.
     mass : ndarray of shape (n,)
         Probability that all tokens of the open value would have been valid.
-    pending : ndarray of int, shape (n, n_pending)
-        Tokens that the model has not read.
-    n_forced : ndarray of int, shape (n,)
-        How many of the pending tokens after the first belong to the open value.
-    ends : ndarray of bool, shape (n,)
-        Whether that value ends with them, for a name or the end token to follow.
-    parent : ndarray of int, shape (n,)
-        Row of the keys and values that the model has for the tokens before.
+    token : ndarray of int, shape (n,)
+        What the model reads next.
+    queue, place : ndarray of int, shape (n,)
+        What it reads after that before anything is drawn: `starts.Starts.forced[queue, place:]`.
     """
 
     weight: np.ndarray
@@ -52,111 +46,83 @@ class Prefixes:
     codes: np.ndarray
     trail: np.ndarray
     mass: np.ndarray
-    pending: np.ndarray
-    n_forced: np.ndarray
-    ends: np.ndarray
-    parent: np.ndarray
+    token: np.ndarray
+    queue: np.ndarray
+    place: np.ndarray
 
     def __len__(self) -> int:
         return len(self.weight)
 
-    def take(self, rows: np.ndarray) -> Prefixes:
+    def take(self, rows: np.ndarray | slice) -> Prefixes:
         """Give some of the prefixes."""
         return Prefixes(*(getattr(self, name)[rows] for name in NAMES))
 
-    def by(self, key: np.ndarray) -> Iterator[tuple[int, Prefixes]]:
-        """Give the prefixes apart by whole numbers, shape (n,), the lowest first."""
-        found, where = np.unique(key, return_inverse=True)
-        if len(found) == 1:
-            yield int(found[0]), self
-            return
-        for number, one in enumerate(found.tolist()):
-            yield one, self.take(np.flatnonzero(where == number))
-
-    @staticmethod
-    def joined(parts: list[Prefixes]) -> Prefixes:
-        """Put prefixes with as many pending tokens together."""
-        if len(parts) == 1:
-            return parts[0]
-        return Prefixes(*(np.concatenate([getattr(p, name) for p in parts]) for name in NAMES))
+    def joined(self, others: Prefixes) -> Prefixes:
+        """Put others after these."""
+        pairs = ((getattr(self, name), getattr(others, name)) for name in NAMES)
+        return Prefixes(*map(np.concatenate, pairs))
 
 
 NAMES = tuple(f.name for f in fields(Prefixes))
 
 
-class WaitingRoom:
-    """Prefixes by their length, so that a batch needs no padding.
+@dataclass(frozen=True)
+class Memory:
+    """Keys and values of prefixes, at one place each, and of as many tokens each.
 
-    The shortest come first, so that as many as possible are there to go on
-    together; the longest when more than `most` wait, so that memory is bounded.
-
-    Parameters
+    Attributes
     ----------
-    most : int
-        Prefixes in a batch, and how many may wait before they are finished first.
+    numbers : Tensor of shape (n_layers, n_places, 2, n_heads, n_tokens, width)
+        Made once and used again, since new memory costs more than what is done with it.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._parts: dict[tuple[int, int], list[tuple[Prefixes, Memory | None]]]
-        self._parts = defaultdict(list)
-        self._n_waiting = 0
+    numbers: torch.Tensor
 
-    def __bool__(self) -> bool:
-        return self._n_waiting > 0
+    def arrange(self, source: np.ndarray, n_read: int) -> np.ndarray:
+        """Give every prefix the place of its number, moving as few as can be.
 
-    def put(self, prefixes: Prefixes, memory: Memory | None, n_read: int) -> None:
-        """Let prefixes wait, of which the model has read `n_read` tokens."""
-        if len(prefixes):
-            key = n_read, prefixes.pending.shape[1]
-            self._parts[key].append((prefixes, memory))
-            self._n_waiting += len(prefixes)
+        Parameters
+        ----------
+        source : ndarray of int, shape (n,)
+            Where the keys and values of each prefix are; the same for prefixes
+            with one beginning.
+        n_read : int
+            Of how many tokens.
 
-    def pop(self) -> tuple[Prefixes, Memory | None, int]:
-        """Give the next batch, its keys and values, and for how many tokens those are.
-
-        The keys and values are as `reading.Reader` takes them.
+        Returns
+        -------
+        ndarray of int, shape (n,)
+            The prefix at each of the places 0 to n - 1.
         """
-        key = max(self._parts) if self._n_waiting > self._most else min(self._parts)
-        waiting, taken, n_taken = self._parts.pop(key), [], 0
-        while waiting and n_taken < self._most:
-            prefixes, memory = waiting.pop()
-            rows = np.arange(len(prefixes))
-            n_fit = self._most - n_taken
-            if len(rows) > n_fit:
-                waiting.append((prefixes.take(rows[n_fit:]), memory))
-                prefixes = prefixes.take(rows[:n_fit])
-            taken.append((prefixes, memory))
-            n_taken += len(prefixes)
-        if waiting:
-            self._parts[key] = waiting
-        self._n_waiting -= n_taken
-        joined = Prefixes.joined([prefixes for prefixes, _ in taken])
-        return replace(joined, parent=np.arange(n_taken)), _gathered(taken, key[0]), key[0]
+        prefixes = np.arange(len(source))
+        first = np.full(self.numbers.shape[1], -1)  # prefix with its keys and values at a place
+        first[source[::-1]] = prefixes[::-1]
+        found = first[: len(source)]
+        free = np.flatnonzero(found < 0)
+        moves = np.ones(len(source), dtype=bool)
+        moves[found[found >= 0]] = False
+        found[free] = prefixes[moves]
+        if len(free):
+            self._copy(source[found[free]], free, n_read)
+        return found
 
+    def _copy(self, source: np.ndarray, to: np.ndarray, n_read: int) -> None:
+        import torch
 
-def _gathered(parts: list[tuple[Prefixes, Memory | None]], n_read: int) -> Memory | None:
-    """Copy the keys and values of all rows into one tensor a layer, with as much room as before.
+        read = self.numbers[..., :n_read, :]
+        if read.stride(1) != 1:
+            read[:, to] = read[:, source]
+            return
+        lines = read.movedim(1, -1)  # one number of all places: indices would be slow
+        taken, put = (
+            torch.from_numpy(places).expand(*lines.shape[:-1], -1) for places in (source, to)
+        )
+        lines.scatter_(-1, put, lines.gather(-1, taken))
 
-    Those of the tokens read are in one piece, so that a row is copied at once.
-    """
-    import torch
+    def copied(self, places: np.ndarray, n_read: int) -> torch.Tensor:
+        """Put the keys and values of some places aside."""
+        return self.numbers[:, places, :, :, :n_read]
 
-    if parts[0][1] is None:
-        return None
-    n_rows = sum(len(prefixes) for prefixes, _ in parts)
-    gathered = []
-    for layer, first in enumerate(parts[0][1]):
-        n_numbers = first[0, :n_read].numel()
-        room = first.new_empty(n_rows, *first.shape[1:])
-        filled = room.flatten(1)[:, :n_numbers]
-        n_done = 0
-        for prefixes, memory in parts:
-            assert memory is not None
-            kept = memory[layer].flatten(1)[:, :n_numbers]
-            rows = torch.from_numpy(prefixes.parent).to(first.device)
-            some = filled[n_done : n_done + len(prefixes)]
-            torch.index_select(kept, 0, rows, out=some)
-            n_done += len(prefixes)
-        gathered.append(room)
-    return gathered
+    def restore(self, aside: torch.Tensor, rows: np.ndarray) -> None:
+        """Take rows of what was put aside to the first places."""
+        self.numbers[:, : len(rows), :, :, : aside.shape[4]] = aside[:, rows]

@@ -15,6 +15,7 @@ from hybrid_assets.language.conditions import Given
 from hybrid_assets.language.grammar import RowGrammar
 from hybrid_assets.language.reading import Reader
 from hybrid_assets.language.serialization import MISSING_WORD
+from hybrid_assets.language.splits import MaskedCounts, ThinnedCounts
 from hybrid_assets.language.starts import Start
 from hybrid_assets.language.tree_walk import TreeWalk
 from hybrid_assets.schema import ColumnKind, TableSchema
@@ -98,7 +99,7 @@ class RowSampler:
         """
         import torch
 
-        draw = _ThinnedCounts(rng) if self._mode == "exact" else _MaskedCounts(rng)
+        draw = ThinnedCounts(rng) if self._mode == "exact" else MaskedCounts(rng)
         walk = TreeWalk(
             Reader(self._model, self._grammar.most_tokens, self._temperature),
             self._grammar,
@@ -113,7 +114,7 @@ class RowSampler:
         schema = self._grammar.schema
         restricted = {column for given in known for column in given.restrictions}
         mass = {
-            name: float(walk.left[number] / walk.entered[number])
+            name: min(float(walk.left[number] / walk.entered[number]), 1.0)
             for number, name in enumerate(schema.names)
             if walk.entered[number] and number not in restricted
         }
@@ -201,30 +202,6 @@ def typed_rows(words: np.ndarray, schema: TableSchema) -> pd.DataFrame:
             values = values.astype("Int64")
         columns[column.name] = values.reindex(where).reset_index(drop=True)
     return pd.DataFrame(columns)
-
-
-@dataclass(frozen=True)
-class _ThinnedCounts:
-    """Draws from the whole vocabulary; what falls on invalid tokens is gone."""
-
-    rng: np.random.Generator
-
-    def __call__(self, counts: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        shares = valid / np.maximum(valid.sum(axis=1, keepdims=True), 1.0)
-        rest = np.clip(1.0 - shares.sum(axis=1, keepdims=True), 0.0, 1.0)
-        return self.rng.multinomial(counts, np.concatenate([shares, rest], axis=1))[:, :-1]
-
-
-@dataclass(frozen=True)
-class _MaskedCounts:
-    """Draws from valid tokens alone."""
-
-    rng: np.random.Generator
-
-    def __call__(self, counts: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        total = valid.sum(axis=1, keepdims=True)
-        shares = np.where(total > 0, valid / np.where(total > 0, total, 1.0), 1 / valid.shape[1])
-        return self.rng.multinomial(counts, shares)
 
 
 def _starts(

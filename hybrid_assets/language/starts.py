@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hybrid_assets.language.grammar import RowGrammar, end_tokens
+from hybrid_assets.language.moves import padded
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Starts:
     ----------
     groups : ndarray of int, shape (n_starts,)
         Of each start.
+    forced : ndarray of int, shape (p + 1 + n_starts, n_tokens)
+        Tokens of every column's name after another value, none, and those
+        before the first value to draw of each start; -1 after the last.
     """
 
     def __init__(self, starts: list[Start], grammar: RowGrammar) -> None:
@@ -56,6 +60,7 @@ class Starts:
         self._orders = np.array(orders)
         self._ends = np.stack([end_tokens(grammar, order) for order in self._orders])
         self.groups = np.array([start.group for start in starts])
+        self.forced = padded([*grammar.next_names, (), *map(self._tokens, starts)])
 
     def blocks(self, most: int) -> Iterator[list[int]]:
         """Put neighbouring starts together to at most so many rows, where one alone has fewer."""
@@ -69,9 +74,8 @@ class Starts:
             weight += start.weight
         yield block
 
-    def tokens(self, number: int) -> list[int]:
-        """Give the tokens before the first value to draw."""
-        start, grammar = self._starts[number], self._grammar
+    def _tokens(self, start: Start) -> list[int]:
+        grammar = self._grammar
         found = [grammar.end_token, *grammar.first_names[start.order[0]]]
         for column, word, after in zip(start.order, start.given, start.order[1:], strict=False):
             found += grammar.value_tokens(column, word, is_last=False)
@@ -84,13 +88,7 @@ class Starts:
         found: np.ndarray = self._orders[self._order_of[start], np.minimum(step, last)]
         return found
 
-    def end_mass(
-        self, probabilities: np.ndarray, start: np.ndarray, step: np.ndarray
-    ) -> np.ndarray:
-        """Sum the probabilities (n, n_vocabulary) of what may follow the value of a step."""
-        if self._grammar.ends_forced:
-            return np.ones(len(start))
-        tokens = self._ends[self._order_of[start], step]
-        rows = np.arange(len(tokens))[:, None]
-        found = np.where(tokens >= 0, probabilities[rows, tokens], 0.0)
-        return found.sum(axis=1, dtype=np.float64)  # type: ignore[no-any-return]
+    def followers(self, start: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Give the tokens that may follow the value of a step, shape (n, p), -1 filling up."""
+        found: np.ndarray = self._ends[self._order_of[start], step]
+        return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,15 +10,14 @@ import numpy as np
 
 from hybrid_assets.language.drawn_words import DrawnWords
 from hybrid_assets.language.grammar import Restriction, RowGrammar
-from hybrid_assets.language.moves import States, packed, padded, wide
-from hybrid_assets.language.prefixes import FINISHED, Prefixes, WaitingRoom
-from hybrid_assets.language.reading import Reader
+from hybrid_assets.language.moves import States
+from hybrid_assets.language.prefixes import FINISHED, Prefixes
+from hybrid_assets.language.reading import NextTokens, Reader
+from hybrid_assets.language.splits import Split
 from hybrid_assets.language.starts import Start, Starts
 
 if TYPE_CHECKING:
-    from hybrid_assets.language.decoder import Memory
-
-Split = Callable[[np.ndarray, np.ndarray], np.ndarray]
+    import torch
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,32 @@ class FinishedRows:
     weight: np.ndarray
 
 
+@dataclass(frozen=True)
+class Aside:
+    """Prefixes for which there was no room.
+
+    Attributes
+    ----------
+    prefixes : Prefixes
+    source : ndarray of int, shape (n,)
+        Row of `memory` of each.
+    memory : Tensor
+        Keys and values, see `prefixes.Memory.copied`.
+    n_read : int
+        Tokens read.
+    """
+
+    prefixes: Prefixes
+    source: np.ndarray
+    memory: torch.Tensor
+    n_read: int
+
+
 class TreeWalk:
     """Walks from starts to rows.
+
+    All prefixes of a batch are read token by token, so that they are as long
+    as each other, whatever their values and the order of their columns.
 
     Parameters
     ----------
@@ -40,8 +63,9 @@ class TreeWalk:
     grammar : RowGrammar
         What a row is.
     split : callable
-        Takes weights (n,) and the probabilities of the valid continuations
-        (n, k), gives the weights of the continuations (n, k).
+        Takes weights (n,), the probabilities (n_moves,) of the valid continuations of each prefix
+        one after the other, and where those of each begin (n,); gives the weights of the
+        continuations (n_moves,). See `splits`.
     loses_invalid : bool
         Whether `split` loses the weight of invalid continuations.
 
@@ -61,8 +85,7 @@ class TreeWalk:
         self._split, self._loses = split, loses_invalid
         self._n_columns = len(grammar.next_names)
         self.entered, self.left = np.zeros(self._n_columns), np.zeros(self._n_columns)
-        self.words = DrawnWords(self._n_columns)
-        self._names = padded([*grammar.next_names, ()])  # the last one where no column follows
+        self.words = DrawnWords(grammar)
 
     def rows(
         self, starts: list[Start], restrictions: dict[int, Restriction]
@@ -81,129 +104,124 @@ class TreeWalk:
         FinishedRows
             As they are complete; rows alike may come several times.
         """
-        self._states = States(self._grammar, restrictions)
+        self._states = States(self._grammar, restrictions, ends_row=not self._loses)
         self._starts = Starts(starts, self._grammar)
-        most = self._reader.most_prefixes
-        for block in self._starts.blocks(most):
-            waiting = WaitingRoom(most)
-            for number in block:
-                if starts[number].weight > 0:
-                    waiting.put(self._root(starts[number], number), None, 0)
-            while waiting:
-                yield from self._advance(waiting, *waiting.pop())
+        for block in self._starts.blocks(self._reader.most_prefixes):
+            aside: list[Aside] = []
+            yield from self._walk(self._roots(np.array(block), starts), 0, aside)
+            while aside:
+                yield from self._resume(aside.pop(), aside)
 
-    def _root(self, start: Start, number: int) -> Prefixes:
-        n_given = len(start.given)
-        column = np.array([start.order[n_given]])
-        is_last = np.array([n_given == self._n_columns - 1])
+    def _roots(self, number: np.ndarray, starts: list[Start]) -> Prefixes:
+        n_given = np.array([len(starts[n].given) for n in number])
+        is_last = n_given == self._n_columns - 1
+        queue = self._n_columns + 1 + number
         return Prefixes(
-            weight=np.array([start.weight]),
-            start=np.array([number]),
-            step=np.array([n_given]),
-            state=self._states.numbers(column, is_last, np.array([0])),
-            codes=np.zeros((1, self._n_columns), dtype=np.int64),
-            trail=np.array([0]),
-            mass=np.array([1.0]),
-            pending=np.array([self._starts.tokens(number)]),
-            n_forced=np.array([0]),
-            ends=np.array([False]),
-            parent=np.array([0]),
+            weight=np.array([starts[n].weight for n in number]),
+            start=number,
+            step=n_given,
+            state=self._states.first(self._starts.column(number, n_given), is_last),
+            codes=np.full((len(number), self._n_columns), -1),
+            trail=np.zeros_like(number),
+            mass=np.ones(len(number)),
+            token=self._starts.forced[queue, 0],
+            queue=queue,
+            place=np.ones_like(number),
         )
 
-    def _advance(
-        self, waiting: WaitingRoom, prefixes: Prefixes, memory: Memory | None, n_read: int
-    ) -> Iterator[FinishedRows]:
-        """Let the model read what is pending, and go on to all prefixes that follow."""
-        n_pending = prefixes.pending.shape[1]
-        n_checked = int((prefixes.n_forced + prefixes.ends).max())
-        positions = [*range(min(n_checked, n_pending - 1)), n_pending - 1]
-        pending = prefixes.pending
-        probabilities, memory = self._reader.probabilities(pending, memory, n_read, positions)
-        if n_checked:
-            prefixes = self._checked(prefixes, probabilities)
-        parts = []
-        for state, group in prefixes.by(prefixes.state):
-            if state == FINISHED:
-                yield from self._finish(group)
-            else:
-                parts.append(self._children(group, probabilities[group.parent, -1], state))
-        if not parts:
-            return
-        width = max(part.pending.shape[1] for part in parts)
-        following = Prefixes.joined([replace(p, pending=wide(p.pending, width)) for p in parts])
-        for length, some in following.by((following.pending >= 0).sum(axis=1)):
-            if length == 0:
-                yield from self._finish(some)
-            else:
-                some = replace(some, pending=some.pending[:, :length])
-                waiting.put(some, memory, n_read + n_pending)
+    def _resume(self, part: Aside, aside: list[Aside]) -> Iterator[FinishedRows]:
+        """Go on with as many as there is room for."""
+        most = self._reader.most_prefixes
+        rest = slice(most, None)
+        if len(part.prefixes) > most:
+            left = replace(part, prefixes=part.prefixes.take(rest), source=part.source[rest])
+            aside.append(left)
+        self._reader.memory.restore(part.memory, part.source[:most])
+        yield from self._walk(part.prefixes.take(slice(most)), part.n_read, aside)
 
-    def _checked(self, prefixes: Prefixes, probabilities: np.ndarray) -> Prefixes:
-        """Weigh prefixes by the probability of what their values forced."""
-        rows = np.arange(len(prefixes))
-        valid = np.ones(len(prefixes))
-        for position in range(int((prefixes.n_forced + prefixes.ends).max())):
-            forced = rows[position < prefixes.n_forced]
-            if len(forced):
-                tokens = prefixes.pending[forced, position + 1]
-                valid[forced] *= probabilities[forced, position, tokens]
-            ending = rows[prefixes.ends & (prefixes.n_forced == position)]
-            valid[ending] *= self._starts.end_mass(
-                probabilities[ending, position], prefixes.start[ending], prefixes.step[ending] - 1
-            )
-        weight = self._split(prefixes.weight, valid[:, None])[:, 0]
-        mass = prefixes.mass if self._loses else prefixes.mass * valid
-        ended = prefixes.ends
-        self._leave(prefixes.start[ended], prefixes.step[ended], (weight * mass)[ended])
-        mass = np.where(ended, 1.0, mass)
-        return replace(prefixes, weight=weight, mass=mass).take(np.flatnonzero(weight > 0))
+    def _walk(self, prefixes: Prefixes, n_read: int, aside: list[Aside]) -> Iterator[FinishedRows]:
+        """Go on until all rows are finished, or put aside where there is no room."""
+        memory, most = self._reader.memory, self._reader.most_prefixes
+        while len(prefixes):
+            prefixes, source = self._advanced(prefixes, n_read)
+            n_read += 1
+            is_done = prefixes.state == FINISHED
+            if is_done.any():
+                done = prefixes.take(is_done)
+                yield FinishedRows(done.codes, self._starts.groups[done.start], done.weight)
+                prefixes, source = prefixes.take(~is_done), source[~is_done]
+            if len(prefixes) > most:
+                kept, rows = np.unique(source[most:], return_inverse=True)
+                rest = prefixes.take(slice(most, None))
+                aside.append(Aside(rest, rows, memory.copied(kept, n_read), n_read))
+                source = source[:most]
+            prefixes = prefixes.take(memory.arrange(source, n_read))
 
-    def _children(self, group: Prefixes, probabilities: np.ndarray, state: int) -> Prefixes:
-        """Split prefixes in one state of one column among all valid continuations."""
-        column, is_last, automaton = self._states.column(state)
-        if self._states.begins(state):
-            self.entered[column] += group.weight.sum()
-        moves = self._states.moves(state)
-        first = moves.tokens[:, 0]
-        valid = np.where(first >= 0, probabilities[:, first], 0.0).astype(np.float64)
-        if first[-1] < 0:
-            valid[:, -1] = self._starts.end_mass(probabilities, group.start, group.step)
-        weights = self._split(group.weight, valid)
-        row, move = np.nonzero(weights)
-        child = group.take(row)
-        mass = child.mass if self._loses else child.mass * valid.sum(axis=1)[row]
-        ends = moves.ends[move]
-        trail = self.words.trails(child.trail, move, moves)
-        child.codes[ends, column] = self.words.codes(column, is_last, automaton, trail[ends])
-        step = child.step + ends
-        is_done = step == self._n_columns
-        following = self._starts.column(child.start, step)
-        name = np.where(ends & ~is_done, following, self._n_columns)
-        onward = self._states.numbers(
-            np.where(ends, following, column),
-            np.where(ends, step == self._n_columns - 1, is_last),
-            np.where(ends, 0, moves.states[move]),
-        )
-        weight = weights[row, move]
-        is_settled = ends & ((first[move] < 0) | (is_done & (not self._loses)))
-        self._leave(child.start[is_settled], step[is_settled], (weight * mass)[is_settled])
-        pending = np.where((is_settled & is_done)[:, None], -1, moves.tokens[move])
+    def _advanced(self, prefixes: Prefixes, n_read: int) -> tuple[Prefixes, np.ndarray]:
+        """Let the model read a token; give what follows, and the prefix that each follows."""
+        token = self._starts.forced[prefixes.queue, prefixes.place]
+        told, asked = np.flatnonzero(token >= 0), np.flatnonzero(token < 0)
+        chances = self._reader.read(prefixes.token, n_read, asked)
+        following = replace(prefixes, token=token, place=prefixes.place + 1).take(told)
+        if not len(asked):
+            return following, told
+        chosen, row = self._chosen(prefixes.take(asked), chances)
+        return following.joined(chosen), np.concatenate([told, asked[row]])
+
+    def _chosen(self, prefixes: Prefixes, chances: NextTokens) -> tuple[Prefixes, np.ndarray]:
+        """Split prefixes among their moves; give the parts, and whose each is."""
+        states = self._states
+        is_new = states.begins(prefixes.state)
+        column = states.column[prefixes.state]
+        np.add.at(self.entered, column[is_new], prefixes.weight[is_new])
+        row, move, begin = states.moves(prefixes.state)
+        valid = self._probabilities(prefixes, chances, row, states.tokens[move])
+        weight = self._split(prefixes.weight, valid, begin)
+        if not self._loses:
+            mass = prefixes.mass * np.add.reduceat(valid, begin)
+            prefixes = replace(prefixes, mass=mass)
+        goes_on = np.flatnonzero(weight)
+        row, weight = row[goes_on], weight[goes_on]
+        return self._moved(replace(prefixes.take(row), weight=weight), move[goes_on]), row
+
+    def _probabilities(
+        self, prefixes: Prefixes, chances: NextTokens, row: np.ndarray, tokens: np.ndarray
+    ) -> np.ndarray:
+        """Give the model's probability of each move of some rows."""
+        valid = chances.at(row, np.maximum(tokens, 0))
+        ending = np.flatnonzero(tokens < 0)
+        if self._grammar.ends_forced:
+            valid[ending] = 1.0
+        elif len(ending):
+            rows = row[ending]
+            after = self._starts.followers(prefixes.start[rows], prefixes.step[rows])
+            found = chances.at(rows[:, None], np.maximum(after, 0))
+            valid[ending] = np.where(after >= 0, found, 0.0).sum(axis=1)
+        return valid
+
+    def _moved(self, prefixes: Prefixes, move: np.ndarray) -> Prefixes:
+        """Make moves; a value that is complete is followed by the next name."""
+        states, token = self._states, self._states.tokens[move]
+        column, is_last = states.column[prefixes.state], states.is_last[prefixes.state]
+        trail, has_token = prefixes.trail.copy(), token >= 0
+        trail[has_token] = self.words.trails(trail[has_token], token[has_token])
+        ends = states.completes[move]
+        closed = np.flatnonzero(ends)
+        codes = self.words.codes(trail[closed], is_last[closed])
+        prefixes.codes[closed, column[closed]] = codes
+        np.add.at(self.left, column[closed], (prefixes.weight * prefixes.mass)[closed])
+        step = prefixes.step + ends
+        following = self._starts.column(prefixes.start, step)
+        first = states.first(following, step == self._n_columns - 1)
+        state = np.where(ends, first, states.leads_to[move])
+        queue = np.where(ends, following, self._n_columns)
         return replace(
-            child,
-            weight=weight,
+            prefixes,
             step=step,
-            state=np.where(is_done, FINISHED, onward),
+            state=np.where(step == self._n_columns, FINISHED, state),
             trail=np.where(ends, 0, trail),
-            mass=np.where(is_settled, 1.0, mass),
-            pending=packed(pending, self._names[name]),
-            n_forced=np.where(is_settled, 0, moves.n_tokens[move] - 1),
-            ends=ends & ~is_settled,
+            mass=np.where(ends, 1.0, prefixes.mass),
+            token=np.where(has_token, token, self._starts.forced[queue, 0]),
+            queue=queue,
+            place=np.where(has_token, 0, 1),
         )
-
-    def _leave(self, start: np.ndarray, step: np.ndarray, weight: np.ndarray) -> None:
-        np.add.at(self.left, self._starts.column(start, step - 1), weight)
-
-    def _finish(self, prefixes: Prefixes) -> Iterator[FinishedRows]:
-        if len(prefixes):
-            group = self._starts.groups[prefixes.start]
-            yield FinishedRows(prefixes.codes, group, prefixes.weight)

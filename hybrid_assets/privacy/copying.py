@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.privacy.auc import auc
-from hybrid_assets.privacy.distinct import copy_of
 from hybrid_assets.privacy.measure import Attack, Limits, Measure, normal_measure
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
@@ -15,14 +14,13 @@ from hybrid_assets.schema import ColumnKind
 
 def copied_rows(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
     """Compare the shares of members and of non-members who stand in the table as they are."""
-    people, synthetic = attacked.encoded()
-    return _copied(copy_of(people, synthetic) >= 0, attacked, target, policy.copy_pass)
+    is_shown = attacked.traces.rows[tuple(attacked.schema.names)]
+    return _copied(is_shown, attacked, target, policy.copy_pass)
 
 
 def copied_cells(attacked: Attacked, name: str, policy: PrivacyPolicy) -> Measure:
     """Compare the shares of members and of non-members whose value stands in the column."""
-    shown = attacked.people[name].isin(attacked.synthetic[name]).to_numpy()
-    return _copied(shown, attacked, name, policy.cell_pass)
+    return _copied(attacked.traces.cells[name], attacked, name, policy.cell_pass)
 
 
 def _copied(is_shown: np.ndarray, attacked: Attacked, target: str, pass_below: float) -> Measure:
@@ -74,11 +72,8 @@ def digit_replay(attacked: Attacked, names: list[str], policy: PrivacyPolicy) ->
 
 
 def _closest(attacked: Attacked, name: str) -> np.ndarray:
-    shown = np.sort(attacked.synthetic[name].to_numpy(dtype=float))
-    values = attacked.people[name].to_numpy(dtype=float)
-    after = np.searchsorted(shown, values).clip(1, len(shown) - 1)
-    distance = np.minimum(np.abs(values - shown[after - 1]), np.abs(values - shown[after]))
-    return np.asarray(distance / (values.std() or 1.0))
+    spread = float(attacked.people[name].to_numpy(dtype=float).std())
+    return np.asarray(attacked.traces.closest[name] / (spread or 1.0))
 
 
 def continuous_names(attacked: Attacked) -> list[str]:
@@ -109,12 +104,12 @@ def _n_holders(values: pd.Series) -> pd.Series:
 
 def digit_precision(attacked: Attacked, name: str) -> Measure:
     """Count cells with more digits than the column declares; all, where it declares none."""
-    n_beyond = attacked.n_beyond.get(name)
+    n_beyond = attacked.traces.n_beyond.get(name)
     return _counted(
         Attack.DIGIT_PRECISION,
         name,
         "cells" if n_beyond is not None else "cells (no digits declared)",
-        n_found=len(attacked.synthetic) if n_beyond is None else n_beyond,
+        n_found=attacked.traces.n_rows if n_beyond is None else n_beyond,
         can_fail=n_beyond is not None,
     )
 
@@ -127,7 +122,7 @@ def rare_levels_shown(attacked: Attacked, policy: PrivacyPolicy) -> list[Measure
             continue
         of_members = attacked.people[column.name][attacked.is_member].value_counts()
         rare = of_members.index[(of_members > 0) & (of_members < policy.rare_people)]
-        n_shown = int(rare.isin(attacked.synthetic[column.name].unique()).sum())
+        n_shown = int(rare.isin(list(attacked.traces.levels[column.name])).sum())
         measures.append(
             _counted(Attack.RARE_LEVELS, column.name, "levels", n_found=n_shown, can_fail=False)
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import EvaluationError
+from hybrid_assets.privacy.copies import CopyCounts, count_copies
 from hybrid_assets.privacy.distinct import distinct_points
 from hybrid_assets.privacy.nearest import (
     TIE_TOLERANCE,
@@ -88,10 +89,15 @@ class DcrEvaluation:
     ----------
     synthetic_to_train, synthetic_to_holdout, holdout_to_train : DistanceQuantiles
     n_copies_in_train, n_copies_in_holdout : int
-        Synthetic rows equal in every column to somebody of the split.
+        Of all synthetic rows, those equal in every column to somebody of the split.
     n_holdout_copies_in_train : int
         Holdout rows equal to somebody in training: copies that are coincidence.
     n_synthetic, n_train, n_holdout : int
+        Rows of the tables.
+    n_measured : int
+        Synthetic rows that distances and share are of, drawn at random: the rank of a quantile
+        q is then known to ``sqrt(q (1 - q) / n_measured)``. People may be drawn too; the share's
+        expectation and error are of those who were.
     share : DcrShare
     """
 
@@ -104,6 +110,7 @@ class DcrEvaluation:
     n_synthetic: int
     n_train: int
     n_holdout: int
+    n_measured: int
     share: DcrShare
 
     @property
@@ -148,6 +155,8 @@ def evaluate_dcr(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
     schema: TableSchema,
+    copies: CopyCounts | None = None,
+    *,
     workers: Executor | None = None,
 ) -> DcrEvaluation:
     """Measure distances from synthetic rows to people, and between people.
@@ -159,6 +168,8 @@ def evaluate_dcr(
         those that the generator has seen.
     schema : TableSchema
         Columns that count, e.g. ``schema.covariates``.
+    copies : CopyCounts, optional
+        Of the whole tables, where those given are random samples of them.
     workers : Executor, optional
         Searches blocks of many rows; this process if None.
 
@@ -184,12 +195,8 @@ def evaluate_dcr(
         synthetic_to_train=DistanceQuantiles.of(to_train),
         synthetic_to_holdout=DistanceQuantiles.of(to_holdout),
         holdout_to_train=DistanceQuantiles.of(between),
-        n_copies_in_train=int((to_train == 0.0).sum()),
-        n_copies_in_holdout=int((to_holdout == 0.0).sum()),
-        n_holdout_copies_in_train=int((between == 0.0).sum()),
-        n_synthetic=len(points),
-        n_train=len(people),
-        n_holdout=len(unseen),
+        **asdict(copies or count_copies([synthetic], train, holdout, schema)),
+        n_measured=len(points),
         share=found.share(),
     )
 

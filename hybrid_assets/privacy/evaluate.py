@@ -46,6 +46,9 @@ class PrivacyEvaluation:
         The worst of them; never PASS with fewer unseen people than the policy asks for.
     n_synthetic, n_members, n_holdout : int
     policy : PrivacyPolicy
+    n_sampled : int or None
+        Rows of the table that attackers by likeness were given, where not all: copies, digits
+        and levels were looked for in all rows even so.
     """
 
     __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
@@ -56,6 +59,19 @@ class PrivacyEvaluation:
     n_members: int
     n_holdout: int
     policy: PrivacyPolicy
+    n_sampled: int | None = None
+
+    @property
+    def too_few_rows(self) -> str:
+        """Say why a table of so many rows cannot pass; empty where all were attacked."""
+        if self.n_sampled is None:
+            return ""
+        return (
+            f"Attackers by likeness were given a random sample of {self.n_sampled:,} of "
+            f"{self.n_synthetic:,} rows (copies, digits and levels were looked for in all), and "
+            "what they learn grows with the rows: a FAIL stands, INCONCLUSIVE is the best that so "
+            f"long a table can reach. Release {self.n_sampled:,} rows or fewer."
+        )
 
     @property
     def too_few_people(self) -> str:
@@ -108,10 +124,18 @@ def evaluate_privacy(
     measures += [share_measure(share, target, policy) for target, share in shares.items()]
     findings = judge(measures, policy)
     verdict = overall(findings)
-    if verdict is Verdict.PASS and attacked.n_holdout < policy.min_holdout:
+    n_rows, n_given = attacked.traces.n_rows, len(attacked.synthetic)
+    is_sampled, too_few = n_given < n_rows, attacked.n_holdout < policy.min_holdout
+    if verdict is Verdict.PASS and (is_sampled or too_few):
         verdict = Verdict.INCONCLUSIVE
     return PrivacyEvaluation(
-        findings, verdict, len(attacked.synthetic), attacked.n_members, attacked.n_holdout, policy
+        findings,
+        verdict,
+        n_rows,
+        attacked.n_members,
+        attacked.n_holdout,
+        policy,
+        n_given if is_sampled else None,
     )
 
 

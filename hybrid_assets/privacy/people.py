@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,9 +10,22 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.privacy.records import RecordEncoder
+from hybrid_assets.privacy.traces import Traces
 from hybrid_assets.schema import TableSchema
 
 LEAST_PEOPLE, LEAST_ROWS = 20, 50
+MOST_PEOPLE = 25_000  # of a side: an AUC is then known to .003
+
+
+def sampled_people(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw `MOST_PEOPLE` without replacement; all of them, without a draw, where there are fewer.
+
+    Rows stay in order; the index is reset.
+    """
+    if len(people) <= MOST_PEOPLE:
+        return people
+    chosen = np.sort(rng.choice(len(people), MOST_PEOPLE, replace=False))
+    return people.iloc[chosen].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,13 +35,14 @@ class Attacked:
     Attributes
     ----------
     synthetic : DataFrame of shape (n_syn, p)
+        All rows of the table, or a random sample of them.
     people : DataFrame of shape (N, p)
         Members first. Both are rounded to the declared digits: a rounded copy
         is a copy.
     n_members : int
     schema : TableSchema
-    n_beyond : dict of str to int
-        Cells that had more digits than their column declares, where it does.
+    traces : Traces
+        What all rows of the table show of the people.
     log_prob : ndarray of float, shape (N,), optional
         log p(W) of each person under the generator that W came from, for an
         attacker who has it; NaN for people who are not scored.
@@ -37,7 +52,7 @@ class Attacked:
     people: pd.DataFrame
     n_members: int
     schema: TableSchema
-    n_beyond: dict[str, int]
+    traces: Traces
     log_prob: np.ndarray | None = None
 
     @classmethod
@@ -49,16 +64,22 @@ class Attacked:
         schema: TableSchema,
     ) -> Attacked:
         """Put training and holdout people together."""
+        return cls.of_blocks([synthetic], synthetic, train, holdout, schema)
+
+    @classmethod
+    def of_blocks(
+        cls,
+        blocks: Iterable[pd.DataFrame],
+        sample: pd.DataFrame,
+        train: pd.DataFrame,
+        holdout: pd.DataFrame,
+        schema: TableSchema,
+    ) -> Attacked:
+        """Put people together with a table in blocks and a random sample of its rows."""
         names = schema.names
-        people = pd.concat([train[names], holdout[names]], ignore_index=True)
-        given = synthetic[names].reset_index(drop=True)
-        shown = schema.rounded(given)
-        n_beyond = {
-            column.name: int((given[column.name] != shown[column.name]).sum())
-            for column in schema.columns
-            if column.decimals is not None
-        }
-        return cls(shown, schema.rounded(people), len(train), schema, n_beyond)
+        people = schema.rounded(pd.concat([train[names], holdout[names]], ignore_index=True))
+        shown = schema.rounded(sample[names].reset_index(drop=True))
+        return cls(shown, people, len(train), schema, Traces.of(blocks, people, schema))
 
     @property
     def n_holdout(self) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from hybrid_assets.blocks import SAMPLE_ROWS
 from hybrid_assets.estimators import (
     DEFAULT_ESTIMATORS,
     adjusted_for_synthesis,
@@ -72,6 +73,9 @@ def table_effects(
 ) -> tuple[TableEffect, ...]:
     """Estimate the effect from a released table, crudely and adjusted.
 
+    From a random sample of `SAMPLE_ROWS` where there are more rows: the fold
+    seed draws it too, and standard errors and factor are those of its rows.
+
     Parameters
     ----------
     table : DataFrame, shape (n, p)
@@ -85,14 +89,11 @@ def table_effects(
     EstimationError
         If an arm has too few rows, or a fit does not solve its equations.
     """
+    rng = np.random.default_rng(plan.fold_seed)
+    if len(table) > SAMPLE_ROWS:
+        table = table.iloc[np.sort(rng.choice(len(table), SAMPLE_ROWS, replace=False))]
     rows = schema.canonical(table)
-    fit = cross_fit(
-        rows,
-        schema,
-        plan.nuisance,
-        np.random.default_rng(plan.fold_seed),
-        plan.known_propensity,
-    )
+    fit = cross_fit(rows, schema, plan.nuisance, rng, plan.known_propensity)
     found = estimate_from_cross_fits((fit,), DEFAULT_ESTIMATORS)
     each = [_difference_in_means(fit.treatment, fit.outcome), *found.values()]
     return tuple(_told(estimate, plan.n_people) for estimate in each)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from hybrid_assets.blocks import BLOCK_ROWS
 
 METADATA_PREFIX = "hybrid_assets."
 FORMULA = re.compile(r"[=@\t\r\n]|[+-](?![\d.]*$)")
@@ -62,21 +64,27 @@ def csv_bytes(table: pd.DataFrame, decimals: Mapping[str, int]) -> bytes:
     Numbers show the declared `decimals` of their column; others as many digits
     as tell them from every other number. Missing values are empty.
     """
-    columns = [_cells(table[name], decimals.get(str(name))) for name in table.columns]
-    text = io.StringIO()
+    content = io.BytesIO()
+    text = io.TextIOWrapper(content, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows(zip(*columns, strict=True))
-    return text.getvalue().encode()
+    for first in range(0, len(table), BLOCK_ROWS):
+        some = table.iloc[first : first + BLOCK_ROWS]
+        columns = [_cells(some[name], decimals.get(str(name))) for name in table.columns]
+        writer.writerows(zip(*columns, strict=True))
+    return content.getvalue()
 
 
-def formula_columns(table: pd.DataFrame) -> tuple[str, ...]:
+def formula_columns(blocks: Iterable[pd.DataFrame]) -> tuple[str, ...]:
     """Name the columns whose name or text a spreadsheet would run as a formula.
 
     That is text with a leading ``=``, ``@`` or control character, or with a leading ``+`` or
     ``-`` that is not the sign of a number or alone (OWASP, *CSV Injection*).
     """
-    named = {str(name): {str(name), *_texts(table[name])} for name in table.columns}
+    named: dict[str, set[str]] = {}
+    for block in blocks:
+        for name in block.columns:
+            named.setdefault(str(name), {str(name)}).update(_texts(block[name]))
     return tuple(name for name, texts in named.items() if any(map(FORMULA.match, texts)))
 
 

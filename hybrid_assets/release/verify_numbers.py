@@ -42,7 +42,7 @@ def card_faults(card: ReleaseCard) -> Iterator[str]:
     }
     yield from (f"{name}: the card contradicts itself" for name, v in agree.items() if _differ(v))
     worst = overall(privacy.findings)
-    too_few = privacy.n_holdout < privacy.policy.min_holdout
+    too_few = privacy.n_holdout < privacy.policy.min_holdout or privacy.n_sampled is not None
     follows = Verdict.INCONCLUSIVE if worst is Verdict.PASS and too_few else worst
     if privacy.verdict is not follows:
         yield "privacy verdict: does not follow from the findings"

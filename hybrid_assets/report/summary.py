@@ -216,9 +216,9 @@ class ReportSummary:
 
     @property
     def too_few_people(self) -> list[str]:
-        """Why no table can pass the privacy evaluation, if none can; each reason once."""
-        told = (evaluation.too_few_people for evaluation in self.risks.values())
-        return list(dict.fromkeys(reason for reason in told if reason))
+        """Why tables cannot pass the privacy evaluation, where they cannot; each reason once."""
+        told = [(risk.too_few_people, risk.too_few_rows) for risk in self.risks.values()]
+        return list(dict.fromkeys(reason for each in told for reason in each if reason))
 
     @property
     def estimators(self) -> list[str]:

@@ -43,33 +43,52 @@ SPOILED = {
 
 @pytest.mark.parametrize("rule", SUITE)
 def test_a_good_table_passes(rule: str) -> None:
-    results = evaluate(GOOD, SUITE[rule](SCHEMA, 3))
+    results = evaluate([GOOD], SUITE[rule](SCHEMA, 3))
     assert results
     assert all(result.success for result in results)
 
 
 @pytest.mark.parametrize("rule", SUITE)
 def test_a_spoiled_table_fails(rule: str) -> None:
-    results = evaluate(SPOILED[rule], SUITE[rule](SCHEMA, 3))
+    results = evaluate([SPOILED[rule]], SUITE[rule](SCHEMA, 3))
     assert [result.success for result in results].count(False) == 1
 
 
 def test_binary_values_other_than_0_and_1_fail() -> None:
-    results = evaluate(GOOD.assign(smoker=[0, 1, 2]), SUITE["values_in_range"](SCHEMA, 3))
+    results = evaluate([GOOD.assign(smoker=[0, 1, 2])], SUITE["values_in_range"](SCHEMA, 3))
     (against,) = (result for result in results if not result.success)
     assert against.column == "smoker"
     assert against.counts["unexpected_count"] == 1
 
 
 def test_an_absent_column_counts_as_failure() -> None:
-    results = evaluate(GOOD.drop(columns="site"), SUITE["no_missing_values"](SCHEMA, 3))
+    results = evaluate([GOOD.drop(columns="site")], SUITE["no_missing_values"](SCHEMA, 3))
     assert [r.column for r in results if not r.success] == ["site"]
 
 
 def test_results_carry_counts_and_no_cells() -> None:
-    results = evaluate(GOOD.assign(site="secret"), SUITE["levels_known"](SCHEMA, 3))
+    results = evaluate([GOOD.assign(site="secret")], SUITE["levels_known"](SCHEMA, 3))
     assert "secret" not in repr(results)
     assert results[0].counts["unexpected_percent"] == 100.0
+
+
+@pytest.mark.parametrize("rule", SUITE)
+def test_blocks_are_judged_as_one_table(rule: str) -> None:
+    expectations = SUITE[rule](SCHEMA, 6)
+    good = evaluate([GOOD, GOOD], expectations)
+    assert all(result.success for result in good)
+    spoiled = evaluate([GOOD, SPOILED[rule]], expectations)
+    assert [result.success for result in spoiled].count(False) == 1
+    whole = evaluate([pd.concat([GOOD, GOOD])], expectations)
+    assert [result.counts for result in good] == [result.counts for result in whole]
+
+
+def test_counts_of_blocks_add_up() -> None:
+    blocks = [GOOD, GOOD.assign(weight=[39.0, np.nan, 38.0])]
+    found = evaluate(blocks, SUITE["values_in_range"](SCHEMA, 6))
+    whole = evaluate([pd.concat(blocks)], SUITE["values_in_range"](SCHEMA, 6))
+    assert found == whole
+    assert found[1].counts["unexpected_percent"] == 40.0
 
 
 def outcomes(result: dg.ExecuteInProcessResult) -> dict[str, bool]:

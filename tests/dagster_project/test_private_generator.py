@@ -101,7 +101,7 @@ def test_fits_of_all_generators_add_up_and_a_lost_one_ends_the_promise(tmp_path:
     ledger = read_ledger(store)
     assert [entry.what for entry in ledger.spent] == ["dp: law", "dp: law", "other: law"]
     assert ledger.rho == pytest.approx(0.6)
-    kept[0].file.unlink()
+    Path(kept[0].place).unlink()
     with pytest.raises(CorruptDocument, match="is not what was logged as privacy_ledger"):
         read_ledger(store)
 
@@ -110,15 +110,15 @@ def test_a_lost_log_makes_no_loss_smaller(tmp_path: Path) -> None:
     store = DecisionStore(tmp_path, "small")
     fits = [PrivacyLedger((Spent("dp: law", "AIM", 0.2),), delta) for delta in (1e-5, 1e-5, 1e-6)]
     before = [store.record("privacy_ledger", fit_document(fit), provenance()) for fit in fits[:2]]
-    assert before[0].file != before[1].file
+    assert before[0].place != before[1].place
     for file in (tmp_path / "warehouse").glob("small.duckdb*"):
         file.unlink()
     assert read_ledger(store).rho == pytest.approx(0.4)
     store.record("privacy_ledger", fit_document(fits[2]), provenance())
     ledger = read_ledger(store)
     assert (ledger.rho, ledger.n_looks, ledger.delta) == (pytest.approx(0.6), 3, 1e-6)
-    before[0].file.write_bytes(before[1].file.read_bytes())
-    with pytest.raises(CorruptDocument, match="is not the fit that it is named by"):
+    Path(before[0].place).write_bytes(before[1].read())
+    with pytest.raises(CorruptDocument, match="is not what it is named by"):
         read_ledger(store)
 
 

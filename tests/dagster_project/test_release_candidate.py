@@ -360,7 +360,7 @@ def test_an_approval_that_was_edited_is_noticed(
 ) -> None:
     hybrid("approve", "small", "--generator", "cart", *SIGN, "--refuse")
     (decision,) = copied.storage.decisions("small").history("cart/approval")
-    decision.file.write_text(decision.file.read_text().replace("refuse", "approve"))
+    Path(decision.place).write_bytes(decision.read().replace(b"refuse", b"approve"))
     with pytest.raises(CorruptDocument, match="is not what was logged as cart/approval"):
         read_approval(copied.storage, "small", "cart")
     assert (

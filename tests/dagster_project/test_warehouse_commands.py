@@ -38,7 +38,9 @@ def asked(*words: str) -> tuple[int, str]:
 def test_show_names_the_place_and_the_studies(home: Path) -> None:
     code, told = asked("show")
     assert code == 0
-    assert f"files in {home}" in told
+    assert f"tables, audit log files in {home / 'warehouse'}" in told
+    assert f"decisions, privacy ledger {home}/decisions" in told
+    assert f"key of keyed hashes {home / 'keys' / 'audit.key'} (this host)" in told
     assert "nhefs 1 1" in told
 
 

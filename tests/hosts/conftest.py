@@ -18,8 +18,6 @@ from tests.hosts.hosts import NETWORK, OUTSIDE, Host, host, network, why_no_host
 from warehouse import LakeSettings
 from warehouse.databases import use_storage
 
-SHARED = ("decisions", "keys", "models", "releases", "reports", "unfinished")
-
 
 @dataclass(frozen=True)
 class Cluster:
@@ -58,8 +56,7 @@ def cluster() -> Iterator[Cluster]:
         server.run("CREATE DATABASE lake")
         environment = _environment(folder, server) | {"PGPASSWORD": password}
         environment["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-        for name in SHARED:
-            (folder / "shared" / name).mkdir(parents=True)
+        environment["HYBRID_AUDIT_KEY"] = secrets.token_hex(32)
         started: list[Host] = []
 
         def add_host() -> Host:
@@ -96,10 +93,8 @@ def _own_folders(folder: Path, number: int, server: PostgresServer) -> list[tupl
     home, ray = own / "home", own / "ray"
     for made in (home, ray, folder / "home", Path("/tmp/ray")):
         made.mkdir(parents=True, exist_ok=True)
-    for name in SHARED:
-        (home / name).symlink_to(folder / "shared" / name)
     catalog = f"host={OUTSIDE} port={server.port} user=hybrid dbname=lake"
-    use_storage(home, LakeSettings(catalog=catalog, data_path=str(folder / "shared" / "lake")))
+    use_storage(home, LakeSettings(catalog=catalog, data_path=str(folder / "lake")))
     return [(home, folder / "home"), (ray, Path("/tmp/ray"))]
 
 

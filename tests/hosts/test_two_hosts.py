@@ -126,7 +126,6 @@ def test_a_lost_host_costs_its_steps_only(
     assert refresh.wait(MOST_SECONDS) == 0, (cluster.folder / "run.log").read_text()[-4000:]
 
     told = history(cluster)
-    print(told)
     assert told.runs == ["SUCCESS"]
     assert told.retried == [lost_step]
     assert told.hosts[lost_step] == [second.name, first.name]
@@ -146,7 +145,8 @@ def test_a_lost_host_costs_its_steps_only(
     for words in (REFRESH, SIMULATE):
         driven = [sys.executable, "-W", "ignore", "-c", DRIVER, *words]
         subprocess.run(driven, env=own, check=True, capture_output=True)
-    monkeypatch.setenv("PGPASSWORD", cluster.environment["PGPASSWORD"])
+    for name in ("PGPASSWORD", "HYBRID_AUDIT_KEY"):
+        monkeypatch.setenv(name, cluster.environment[name])
     spread = versions(cluster.folder / "host1" / "home")
     assert spread == versions(alone)
     assert {"cart/hybrid_triplets", "cart/estimator_benchmark", "seed_table"} <= set(spread)

@@ -1,7 +1,8 @@
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import duckdb
 import pytest
@@ -14,14 +15,30 @@ SEED_VERSION = "5eed" * 16
 Opened: TypeAlias = Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
-@pytest.fixture(params=["file", pytest.param("lake", marks=pytest.mark.lake)])
+LAKES = {"lake": "new_lake", "bucket": "new_bucket_lake"}
+# what is written beside tables; the whole suite: HYBRID_TEST_BUCKETS=all (make check)
+ABOUT_FILES = ("models", "release", "documents", "keyed_hash", "audit_check")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a home on files, on a lake, and on a lake in a bucket."""
+    if "home" not in metafunc.fixturenames:
+        return
+    places: list[Any] = ["file"]
+    if not any(metafunc.definition.iter_markers("file_only")):
+        places.append(pytest.param("lake", marks=pytest.mark.lake))
+        about_files = metafunc.module.__name__.endswith(ABOUT_FILES)
+        if about_files or os.environ.get("HYBRID_TEST_BUCKETS") == "all":
+            places.append(pytest.param("bucket", marks=pytest.mark.lake))
+    metafunc.parametrize("home", places, indirect=True)
+
+
+@pytest.fixture
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Give a home that keeps its studies in files, and one that keeps them in a lake."""
+    """Give a home that keeps its studies in files, in a lake, or in a lake in a bucket."""
     home = tmp_path / "project" / "hybrid"
-    if request.param == "lake":
-        if request.node.get_closest_marker("file_only"):
-            pytest.skip("about files")
-        use_storage(home, request.getfixturevalue("new_lake"))
+    if request.param in LAKES:
+        use_storage(home, request.getfixturevalue(LAKES[request.param]))
     return home
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +21,10 @@ from warehouse import (
 )
 from warehouse.audit_log import COLUMNS, entry_hash
 from warehouse.connection import BoundedWait
-from warehouse.databases import study_database
+from warehouse.databases import kept_files, study_database
 
 BUNDLE = "gan/release_bundle"
-RELEASE = Path("releases") / "nhefs" / "gan"
+RELEASE, PAGE = "releases/nhefs/gan", "reports/nhefs/study_report.html"
 
 
 @pytest.fixture
@@ -47,18 +46,30 @@ def filled(warehouse: Warehouse, home: Path, origin: Provenance) -> Path:
     return home
 
 
-def first_decision(home: Path) -> Path:
-    return DecisionStore(home, "nhefs").history("gan/approval")[0].file
+def first_decision(home: Path) -> str:
+    place = DecisionStore(home, "nhefs").history("gan/approval")[0].place
+    return place.removeprefix(f"{kept_files(home).place}/")
+
+
+def put(home: Path, name: str, content: str) -> None:
+    kept_files(home).put(name, content.encode())
+
+
+def get(home: Path, name: str) -> str:
+    return (kept_files(home).get(name) or b"").decode()
+
+
+def copy_release(home: Path, number: int, copy: int) -> None:
+    for name in kept_files(home).names(f"{RELEASE}/{number}"):
+        put(home, name.replace(f"/{number}/", f"/{copy}/"), get(home, name))
 
 
 def write_release(home: Path, warehouse: Warehouse, origin: Provenance, number: str) -> None:
     last = AuditTrail(home, "nhefs").entries()[-1]
-    folder = home / RELEASE / number
-    folder.mkdir(parents=True)
     anchor = {"audit_head": {"n_entries": last.sequence, "entry_hash": last.entry_hash}}
-    (folder / "release.json").write_text(json.dumps(anchor))
-    sums = f"{hashlib.sha256((folder / 'release.json').read_bytes()).hexdigest()}  release.json\n"
-    (folder / "SHA256SUMS").write_text(sums)
+    put(home, f"{RELEASE}/{number}/release.json", json.dumps(anchor))
+    sums = f"{hashlib.sha256(json.dumps(anchor).encode()).hexdigest()}  release.json\n"
+    put(home, f"{RELEASE}/{number}/SHA256SUMS", sums)
     log_as(home, warehouse, origin, BUNDLE, hashlib.sha256(sums.encode()).hexdigest())
 
 
@@ -124,28 +135,28 @@ def test_an_older_home_without_the_new_tables_is_read(filled: Path) -> None:
 
 
 def removed_release(home: Path) -> None:
-    shutil.rmtree(home / RELEASE / "1")
+    kept_files(home).remove(f"{RELEASE}/1")
 
 
 def unlogged_release(home: Path) -> None:
-    shutil.copytree(home / RELEASE / "2", home / RELEASE / "3")
-    (home / RELEASE / "3" / "card.json").write_text("{}")
-    sums = home / RELEASE / "3" / "SHA256SUMS"
-    sums.write_text(f"{hashlib.sha256(b'{}').hexdigest()}  card.json\n{sums.read_text()}")
+    copy_release(home, 2, 3)
+    put(home, f"{RELEASE}/3/card.json", "{}")
+    sums = f"{RELEASE}/3/SHA256SUMS"
+    put(home, sums, f"{hashlib.sha256(b'{}').hexdigest()}  card.json\n{get(home, sums)}")
 
 
 def altered_model(home: Path) -> None:
-    (file,) = (home / "models").glob("*/g.json")
-    file.write_text("[]")
+    (name,) = (name for name in kept_files(home).names("models") if name.endswith("/g.json"))
+    put(home, name, "[]")
 
 
 def altered_anchor(home: Path) -> None:
-    file = home / RELEASE / "1" / "release.json"
-    file.write_text(json.dumps({"audit_head": {"n_entries": 3, "entry_hash": "0" * 64}}))
+    anchor = {"audit_head": {"n_entries": 3, "entry_hash": "0" * 64}}
+    put(home, f"{RELEASE}/1/release.json", json.dumps(anchor))
 
 
 def altered_release(home: Path) -> None:
-    (home / RELEASE / "2" / "SHA256SUMS").write_text("")
+    put(home, f"{RELEASE}/2/SHA256SUMS", "")
 
 
 def sql(*statements: str) -> Callable[[Path], None]:
@@ -204,29 +215,26 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ["the model of gan/fitted_generator is not the one that was logged last"],
     ),
     "page altered": (
-        lambda home: (home / "reports/nhefs/study_report.html").write_text("<b>") and None,
+        lambda home: put(home, PAGE, "<b>"),
         ["audit log entry 5: the document study_report was altered"],
     ),
     "page altered, the original beside it": (
         lambda home: (
-            (home / "reports/nhefs/study_report.html").rename(
-                home / "reports/nhefs/study_report.old"
-            )
-            and (home / "reports/nhefs/study_report.html").write_text("<b>")
-            and None
-        ),
+            put(home, PAGE.replace(".html", ".old"), get(home, PAGE)),
+            put(home, PAGE, "<b>"),
+        )[0],
         ["audit log entry 5: the document study_report was altered"],
     ),
     "earlier decision altered": (
-        lambda home: first_decision(home).write_bytes(b'{"decision": "approve"}') and None,
+        lambda home: put(home, first_decision(home), '{"decision": "approve"}'),
         ["audit log entry 8: the decision gan/approval is missing or was altered"],
     ),
     "earlier decision removed": (
-        lambda home: first_decision(home).unlink(),
+        lambda home: kept_files(home).remove(first_decision(home)),
         ["audit log entry 8: the decision gan/approval is missing or was altered"],
     ),
     "page removed": (
-        lambda home: (home / "reports/nhefs/study_report.html").unlink(),
+        lambda home: kept_files(home).remove(PAGE),
         ["audit log entry 5: the document study_report is missing"],
     ),
     "anchor of a release altered": (
@@ -234,11 +242,11 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ["release gan/1: release.json is altered", "release gan/1: audit log entry 3"],
     ),
     "anchor of a release removed": (
-        lambda home: (home / RELEASE / "1" / "release.json").unlink(),
+        lambda home: kept_files(home).remove(f"{RELEASE}/1/release.json"),
         ["release gan/1: release.json is missing", "release gan/1: release.json cannot be read"],
     ),
     "file put into a release": (
-        lambda home: (home / RELEASE / "2" / "seed.csv").write_text("x") and None,
+        lambda home: put(home, f"{RELEASE}/2/seed.csv", "x"),
         ["release gan/2: seed.csv is not listed"],
     ),
     "writer of a release killed before logging it": (
@@ -246,7 +254,7 @@ TAMPERING: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         ["release gan/3 is not in the audit log as it is now: its writer was killed before"],
     ),
     "release copied": (
-        lambda home: shutil.copytree(home / RELEASE / "2", home / RELEASE / "3") and None,
+        lambda home: copy_release(home, 2, 3),
         ["release gan/3 is not in the audit log as it is now"],
     ),
     "release removed": (

@@ -105,7 +105,7 @@ def test_forgotten_snapshots_take_their_rows_with_them(
         table = pd.DataFrame({"subject": [f"canary {i}" for i in range(rows)]})
         warehouse.record_table("seed_table", table, origin)
     database = LakeDatabase("nhefs", new_lake.catalog, new_lake.data_path)
-    files = Path(new_lake.data_path, "nhefs", "main", "seed_table")
+    files = Path(new_lake.data_path, "tables", "nhefs", "main", "seed_table")
     assert len(list(files.iterdir())) == 2
     assert database.forget(datetime.now(UTC) - timedelta(days=1), WAIT) == 0
     assert len(list(files.iterdir())) == 2

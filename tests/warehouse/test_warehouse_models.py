@@ -101,6 +101,7 @@ def replace_by_link(folder: Path) -> None:
     (folder / "weights.safetensors").symlink_to(target)
 
 
+@pytest.mark.file_only
 @pytest.mark.parametrize(
     ("tamper", "fault"),
     [
@@ -160,7 +161,7 @@ def test_a_failing_writer_leaves_nothing(store: ModelStore, home: Path) -> None:
 def test_leftovers_are_swept_after_a_day(
     store: ModelStore, saved: ModelVersion, home: Path
 ) -> None:
-    fresh, old = home / "models" / "unfinished-fresh", home / "models" / "unfinished-old"
+    fresh, old = home / "models" / ".unfinished-fresh", home / "models" / ".unfinished-old"
     for folder in (fresh, old):
         folder.mkdir()
         write_forest(folder)

@@ -95,7 +95,7 @@ def test_absent_scores_are_shown_as_dashes():
     from hybrid_assets.report.comparison import TableEvidence, comparison_rows, flat_comparison
 
     scores = PREDICTIVE_SCORES.validate_json('{"hybrid": null}')
-    assert _score_table(scores).value.splitlines()[-1] == "| hybrid |" + " – |" * 11
+    assert _score_table(scores).value.splitlines()[-1] == "| hybrid |" + " – |" * 12
     words = {"table_name": "gan hybrid", "nuisances": "flexible", "generator": "gan"}
     words |= {"estimand": "ate", "subgroup": "", "subgroup_level": "", "interval_note": ""}
     numbers = dict.fromkeys(("estimate", "ci_low", "ci_high"), 0.5)

@@ -38,6 +38,7 @@ COPIES = DcrEvaluation(
     n_synthetic=10_000,
     n_train=1000,
     n_holdout=1000,
+    n_measured=10_000,
     share=DcrShare(0.5, 0.5, 0.01, 0.0),
 )
 FACTS = ReleaseFacts(

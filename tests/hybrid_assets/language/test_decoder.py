@@ -54,21 +54,21 @@ def made(network):
     return model.eval()
 
 
+@pytest.mark.parametrize("narrow", [0, 32])  # how keys and values lie in memory
 @pytest.mark.parametrize("name", NETWORKS)
-def test_logits_are_those_of_transformers(name):
+def test_logits_are_those_of_transformers(name, narrow, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.language.reading.NARROW", narrow)
     model = made(NETWORKS[name])
     decoder = decoder_of(model)
     tokens = torch.randint(N_TOKENS, (7, 13), generator=torch.Generator().manual_seed(1))
-    passes = [([0, 2, 4], 5), ([0], 1), ([2], 3), ([0, 1], 2), ([0, 1], 2)]  # asked for, read
+    every, some = torch.arange(len(tokens)), torch.tensor([5, 0, 2])
     with torch.inference_mode():
         wanted = model(tokens).logits
-        memory, n_read = decoder.room(len(tokens), LONGEST), 0
-        for positions, n_new in passes:
-            found = decoder.logits(tokens[:, n_read : n_read + n_new], memory, n_read, positions)
-            there = wanted[:, [n_read + position for position in positions]]
-            torch.testing.assert_close(found, there, rtol=1e-5, atol=1e-5)
-            n_read += n_new
-    assert n_read == tokens.shape[1]
+        reader = Reader(model, LONGEST)
+        memory = reader.memory.numbers[:, : len(tokens)]
+        for place, rows in enumerate([every, some, some[:0], every, some, *[every] * 8]):
+            found = decoder.logits(tokens[:, place], memory, place, rows)
+            torch.testing.assert_close(found, wanted[rows, place], rtol=1e-5, atol=1e-5)
     assert wanted.std() > 0.5
 
 
@@ -94,14 +94,36 @@ def test_networks_with_other_parts_are_left_to_transformers(network):
 
 
 @pytest.mark.parametrize("network", [gpt2(), gpt2(activation_function="relu")])
-def test_rows_are_read_in_parts_by_any_network(network):
+def test_rows_are_read_token_by_token_by_any_network(network):
     model, temperature = made(network), 0.8
     tokens = np.random.default_rng(2).integers(N_TOKENS, size=(5, 6))
-    reader = Reader(model, LONGEST, temperature)
+    reader, every = Reader(model, LONGEST, temperature), np.arange(N_TOKENS)
     with torch.inference_mode():
-        wanted = (model(torch.from_numpy(tokens)).logits / temperature).softmax(dim=2)
-        first, memory = reader.probabilities(tokens[:, :4], None, 0, [1, 3])
-        then, _ = reader.probabilities(tokens[:, 4:], memory, 4, [1])
-    found = torch.from_numpy(np.concatenate([first, then], axis=1))
-    torch.testing.assert_close(found, wanted[:, [1, 3, 5]], rtol=1e-5, atol=1e-6)
+        wanted = (model(torch.from_numpy(tokens)).logits / temperature).softmax(dim=2).numpy()
+        for place in range(tokens.shape[1]):
+            rows = np.array([4, 1])
+            found = reader.read(tokens[:, place], place, rows).at(np.arange(2)[:, None], every)
+            np.testing.assert_allclose(found, wanted[rows, place], rtol=1e-5, atol=1e-6)
     assert reader.n_tokens == tokens.size
+
+
+@pytest.mark.parametrize("narrow", [0, 32])
+def test_memory_follows_its_prefixes(narrow, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.language.reading.NARROW", narrow)
+    memory, n_read = Reader(made(gpt2()), LONGEST).memory, 3
+    rng = np.random.default_rng(4)
+    with torch.inference_mode():
+        memory.numbers[:] = torch.arange(memory.numbers.shape[1])[:, None, None, None, None]
+        held = np.arange(9)
+        for n_prefixes in (9, 5, 12, 3, 30, 29):
+            source = rng.choice(len(held), n_prefixes)
+            if n_prefixes == 29:
+                source = np.sort(source)
+            wanted = held[source]
+            order = memory.arrange(source, n_read)
+            assert sorted(order) == list(range(n_prefixes))
+            held = wanted[order]
+            assert memory.numbers[1, :n_prefixes, 0, 1, n_read - 1, 5].tolist() == held.tolist()
+        aside = memory.copied(np.array([4, 0, 2]), n_read)
+        memory.restore(aside, np.array([2, 2, 1, 0]))
+    assert memory.numbers[2, :4, 1, 3, 0, 7].tolist() == held[[2, 2, 0, 4]].tolist()

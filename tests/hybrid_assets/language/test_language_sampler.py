@@ -69,9 +69,9 @@ class Expected:
 
     is_masked: bool
 
-    def __call__(self, weights, valid):
-        total = valid.sum(axis=1, keepdims=True) if self.is_masked else 1.0
-        return weights[:, None] * valid / total
+    def __call__(self, weights, valid, begin):
+        total = np.add.reduceat(valid, begin) if self.is_masked else np.ones(len(begin))
+        return np.repeat(weights / total, np.diff(begin, append=len(valid))) * valid
 
 
 def law(language_model, order, *, is_masked, given=(), restrictions=None):
@@ -345,3 +345,13 @@ def test_refuses_conditions(given, message):
 def test_a_model_that_knows_no_rows_is_told_in_exact_mode(compact_model):
     with pytest.raises(YieldTooLow, match="study 'small': the language model gave 0 valid rows"):
         sampled(compact_model(SMALL), [nothing_given(100)])
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+@pytest.mark.parametrize("narrow", [0, 32])  # how keys and values lie in memory
+def test_prefixes_without_room_keep_the_law(language_model, is_masked, narrow, monkeypatch):
+    order = (2, 1, 0)
+    monkeypatch.setattr("hybrid_assets.language.reading.NARROW", narrow)
+    wanted = law(language_model, order, is_masked=is_masked)
+    monkeypatch.setattr("hybrid_assets.language.reading.MOST_PREFIXES", 8)
+    assert law(language_model, order, is_masked=is_masked) == pytest.approx(wanted, rel=1e-5, abs=0)

@@ -45,7 +45,7 @@ def test_scores_are_the_logs_of_the_sampler_s_law(language_model, ends_forced):
     walk = TreeWalk(
         Reader(language_model.model, grammar.most_tokens),
         grammar,
-        lambda weights, valid: weights[:, None] * valid,
+        lambda weights, valid, begin: np.repeat(weights, np.diff(begin, append=len(valid))) * valid,
         loses_invalid=True,
     )
     with torch.inference_mode():

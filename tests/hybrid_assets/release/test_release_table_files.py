@@ -66,10 +66,10 @@ def test_both_files_give_the_table_back():
 )
 def test_formulas_are_named_and_never_quoted_away(text, runs):
     table = pd.DataFrame({"n": [-1, 2], "site": ["a", text]})
-    assert formula_columns(table) == (("site",) if runs else ())
+    assert formula_columns([table, table]) == (("site",) if runs else ())
     pd.testing.assert_frame_equal(read_csv(csv_bytes(table, {}), table), table)
     named = pd.DataFrame({text or "x": [1]})
-    assert formula_columns(named) == ((text,) if runs else ())
+    assert formula_columns([named]) == ((text,) if runs else ())
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

@@ -29,6 +29,7 @@ def dcr() -> DcrEvaluation:
         n_synthetic=50_000,
         n_train=700,
         n_holdout=300,
+        n_measured=50_000,
         share=DcrShare(value=0.7123, expected=0.7, standard_error=0.01, z=1.23),
     )
 

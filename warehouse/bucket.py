@@ -1,0 +1,111 @@
+"""Shared files as objects of a bucket, through fsspec's s3fs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from warehouse.bucket_access import SCHEME, bucket_access
+from warehouse.errors import StorageUnavailable
+
+_TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}
+
+
+class SharedBucket:
+    """Objects below ``s3://bucket/prefix``.
+
+    A store shows an object whole or not at all. That a name is given once needs one that knows
+    conditional writes (``If-None-Match``: Amazon, MinIO, Ceph); hosts take turns besides.
+
+    Parameters
+    ----------
+    url : str
+    """
+
+    def __init__(self, url: str) -> None:
+        self.place = url
+        self._root = url.removeprefix(SCHEME)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write an object."""
+        with self._objects() as objects:
+            objects.pipe_file(self._path(name), content)
+
+    def put_file(self, name: str, file: Path) -> None:
+        """Write an object from a file, in parts if it is large."""
+        with self._objects() as objects:
+            objects.put_file(str(file), self._path(name))
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        """Write an object unless there is one."""
+        with self._objects() as objects:
+            try:
+                objects.pipe_file(self._path(name), content, mode="create")
+            except FileExistsError:
+                return False
+        return True
+
+    def get(self, name: str) -> bytes | None:
+        """Give an object's content, None if there is none."""
+        with self._objects() as objects:
+            try:
+                content: bytes = objects.cat_file(self._path(name))
+            except FileNotFoundError:
+                self._require_bucket(objects)
+                return None
+            return content
+
+    def names(self, folder: str) -> list[str]:
+        """Name all objects below a folder."""
+        with self._objects() as objects:
+            found = objects.find(self._path(folder))
+            if not found:
+                self._require_bucket(objects)
+            return sorted(path.removeprefix(f"{self._root}/") for path in found)
+
+    def remove(self, name: str) -> None:
+        """Remove an object, and all objects below its name."""
+        with self._objects() as objects:
+            found = objects.find(self._path(name))
+            if found:
+                objects.rm(found)
+
+    def _require_bucket(self, objects: Any) -> None:
+        """Refuse if there is no bucket: it would seem an empty one."""
+        objects.call_s3("head_bucket", Bucket=self._root.partition("/")[0])
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+    @contextmanager
+    def _objects(self) -> Iterator[Any]:
+        """Give the client; nothing that it says may tell a credential."""
+        access = bucket_access()
+        s3fs, refusals = _client()
+        try:
+            yield s3fs.S3FileSystem(
+                key=access.key_id,
+                secret=access.secret,
+                token=access.session_token or None,
+                endpoint_url=access.endpoint or None,
+                client_kwargs={"region_name": access.region},
+                config_kwargs=_TIMES,
+                use_listings_cache=False,
+            )
+        except refusals as error:
+            raise StorageUnavailable(
+                f"the object store {self.place} refuses ({access.conceal(str(error))}); check "
+                "that it can be reached and the credentials in the environment, then run again"
+            ) from None
+
+
+def _client() -> tuple[Any, tuple[type[Exception], ...]]:
+    try:
+        import botocore.exceptions
+        import s3fs
+    except ModuleNotFoundError as error:
+        raise StorageUnavailable(
+            "an object store needs the package s3fs; pip install 'hybrid-assets[lake]'"
+        ) from error
+    known = botocore.exceptions
+    return s3fs, (OSError, known.BotoCoreError, known.ClientError)

@@ -1,0 +1,160 @@
+"""Files that every host of a lake sees: models, releases, pages, decisions, unfinished parts.
+
+Names are those in a home: ``models/<sha256>/manifest.json``. Where a home keeps copies of its own,
+the shared file is written first and the copy after it.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+from warehouse.errors import StorageUnavailable
+from warehouse.private_files import FILE_MODE, make_private_folder, sync
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class SharedFiles(Protocol):
+    """A place for whole files; every method raises `StorageUnavailable` if it refuses."""
+
+    @property
+    def place(self) -> str:
+        """Tell people where it is."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file, which readers see whole, and durable once this returns."""
+
+    def put_file(self, name: str, file: Path) -> None:
+        """Write the content of a file of this host, which may be large."""
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        """Write a file unless it is there: False if it is, whoever was first."""
+
+    def get(self, name: str) -> bytes | None:
+        """Give a file's content, None if it is not there."""
+
+    def names(self, folder: str) -> list[str]:
+        """Name all files below a folder, sorted; none if there is no such folder."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all that is in it; nothing if there is none."""
+
+
+class Unshared:
+    """What a home of files shares with other hosts: nothing."""
+
+    place = "this host alone"
+
+    def put(self, name: str, content: bytes) -> None:
+        """Leave it to the home."""
+
+    def put_file(self, name: str, file: Path) -> None:
+        """Leave it to the home."""
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        """Leave it to the home, in which nobody else is first."""
+        return True
+
+    def get(self, name: str) -> bytes | None:
+        """Give nothing: what there is is in the home."""
+
+    def names(self, folder: str) -> list[str]:
+        """Name nothing."""
+        return []
+
+    def remove(self, name: str) -> None:
+        """Leave it to the home."""
+
+
+class SharedFolder:
+    """Files below a folder that all hosts mount, or of one host.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder; made, private to its owner, at the first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = Path(root)
+
+    @property
+    def place(self) -> str:
+        """Tell people where it is."""
+        return str(self._root)
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file beside its place and move it there."""
+        with self._refusals(), self._written(name, content) as own:
+            own.replace(self._root / name)
+            sync(own.parent)
+
+    def put_file(self, name: str, file: Path) -> None:
+        """Write the content of another file."""
+        self.put(name, file.read_bytes())
+
+    def put_new(self, name: str, content: bytes) -> bool:
+        """Write a file unless it is there."""
+        with self._refusals(), self._written(name, content) as own:
+            try:
+                os.link(own, self._root / name)
+            except FileExistsError:
+                return False
+            sync(own.parent)
+        return True
+
+    def get(self, name: str) -> bytes | None:
+        """Give a file's content, None if it is not there."""
+        with self._refusals(), suppress(*_ABSENT):
+            return (self._root / name).read_bytes()
+        return None
+
+    def names(self, folder: str) -> list[str]:
+        """Name all files below a folder but hidden ones, which are not finished."""
+        with self._refusals():
+            found = [
+                Path(path, file).relative_to(self._root)
+                for path, _, files in os.walk(self._root / folder)
+                for file in files
+            ]
+        shown = (name for name in found if not any(part.startswith(".") for part in name.parts))
+        return sorted(name.as_posix() for name in shown)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all that is in it."""
+        with self._refusals():
+            path = self._root / name
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _written(self, name: str, content: bytes) -> Iterator[Path]:
+        """Write a hidden file of our own: two hosts may write one name at once."""
+        place = self._root / name
+        make_private_folder(place.parent)
+        own = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
+        try:
+            descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            yield own
+        finally:
+            own.unlink(missing_ok=True)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageUnavailable(
+                f"{self._root} refuses ({error.strerror}); check that it is mounted, its "
+                "permissions and free space, then run again"
+            ) from error
