@@ -9,7 +9,6 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from dagster_project.asset_run import AssetRun
-from dagster_project.privacy_results import some_people
 from dagster_project.study_file import StudyFile
 from dagster_project.synthetic_tables import FULL, HYBRID, synthetic_tables
 from hybrid_assets.privacy.copies import count_copies
@@ -23,7 +22,6 @@ def distances(run: AssetRun, workers: Executor | None = None) -> dict[str, DcrEv
     """Compare at the digits that are shown: a rounded copy is a copy."""
     schema, tables = run.schema(), synthetic_tables(run)
     train, holdout = (schema.rounded(run.part(part, schema)) for part in ("train", "holdout"))
-    some_train, some_holdout = map(schema.rounded, some_people(run, schema))
     compared = {
         HYBRID_W: (tables[HYBRID], schema.covariates),
         HYBRID: (tables[HYBRID], schema),
@@ -32,8 +30,8 @@ def distances(run: AssetRun, workers: Executor | None = None) -> dict[str, DcrEv
     return {
         shown: evaluate_dcr(
             run.sample(asset, columns),
-            some_train,
-            some_holdout,
+            train,
+            holdout,
             columns,
             copies=count_copies(run.rows(asset, columns), train, holdout, columns),
             workers=workers,

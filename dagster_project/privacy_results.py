@@ -18,9 +18,8 @@ from hybrid_assets.privacy.evaluate import (
     finding_table,
     risk_table,
 )
-from hybrid_assets.privacy.people import Attacked, sampled_people
+from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.verdict import Finding, Verdict
-from hybrid_assets.schema import TableSchema
 from warehouse import ModelNotFound
 
 EVALUATIONS = TypeAdapter(PrivacyEvaluation)
@@ -47,9 +46,9 @@ CHECK_MEANING = (
 def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> PrivacyEvaluation:
     """Attack a generator's hybrid table, digits as they stand."""
     schema, asset = run.schema(), f"{run.generator}/hybrid_triplets"
-    people = some_people(run, schema)
+    train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
     attacked = Attacked.of_blocks(
-        run.rows(asset, schema), run.sample(asset, schema), *people, schema
+        run.rows(asset, schema), run.sample(asset, schema), train, holdout, schema
     )
     shares = {W: covariates, WAY: rows}
     stated = run.study.privacy
@@ -60,13 +59,6 @@ def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> P
         rng=run.rng,
         sensitive=stated.sensitive,
     )
-
-
-def some_people(run: AssetRun, schema: TableSchema) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read training and holdout people, a random `MOST_PEOPLE` of either where there are more."""
-    rng = run.study.random_generator("attacked people")
-    train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
-    return sampled_people(train, rng), sampled_people(holdout, rng)
 
 
 def stored_evaluation(run: AssetRun, generator: str) -> PrivacyEvaluation:

@@ -5,7 +5,6 @@ from typing import Final, Literal
 from dagster_project.asset_run import AssetRun
 from dagster_project.truth_columns import treated_probability
 from hybrid_assets.blocks import sampling_note
-from hybrid_assets.schema import TableSchema
 
 SyntheticKind = Literal["hybrid", "full synthetic"]
 HYBRID: Final = "hybrid"
@@ -20,13 +19,19 @@ def synthetic_tables(run: AssetRun) -> dict[SyntheticKind, str]:
     }
 
 
-def sampled_rows(run: AssetRun, schema: TableSchema) -> dict[str, str]:
+def sampled_rows(run: AssetRun) -> dict[str, str]:
     """Say as metadata where a sample of a table stands for it; nothing where none does."""
     notes = {
-        f"sampled_{kind.replace(' ', '_')}": sampling_note(len(run.rows(asset, schema)))
+        f"sampled_{kind.replace(' ', '_')}": sampling_note(run.stored(asset).n_rows)
         for kind, asset in synthetic_tables(run).items()
     }
     return {name: note for name, note in notes.items() if note}
+
+
+def sampled_pool(run: AssetRun, asset: str) -> dict[str, str]:
+    """Say the same of one table that is drawn from."""
+    note = sampling_note(run.stored(asset).n_rows)
+    return {"sampled": f"{asset}: {note}"} if note else {}
 
 
 def hybrid_probability(run: AssetRun) -> float | None:

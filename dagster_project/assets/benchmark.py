@@ -12,6 +12,7 @@ from dagster_project.display import small_table
 from dagster_project.earlier_settings import earlier_settings
 from dagster_project.hybrid_recipe import generating_models, hybrid_settings
 from dagster_project.private_branch import made_with
+from dagster_project.synthetic_tables import sampled_pool
 from dagster_project.workers import workers
 from hybrid_assets.benchmark import (
     PERFORMANCE_COMMENTS,
@@ -74,6 +75,7 @@ def benchmark_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefini
                 "recommendation": result.recommendations[-1].sentence,
                 "by_sample_size": "\n".join(each.sentence for each in result.recommendations),
                 "performance": small_table(result.performance[SHOWN]),
+                **sampled_pool(run, covariates),
                 **earlier_settings(run),
             },
         )

@@ -122,7 +122,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             },
             drawn=dcr_box_plot(found),
             comments=RISK_COMMENTS,
-            metadata={**risk_metadata(risks), **sampled_rows(run, run.schema())},
+            metadata={**risk_metadata(risks), **sampled_rows(run)},
             checks=[*distance_checks(found[HYBRID_W], run.study), verdict_check(risks)],
         )
 
@@ -150,7 +150,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
                 "effect": shown_measures(found),
                 **({"log_loss_by_block": small_table(losses[0])} if losses else {}),
                 "left_out": left_out,
-                **sampled_rows(run, run.schema()),
+                **sampled_rows(run),
             },
         )
 
@@ -169,7 +169,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             metadata={
                 "estimates": small_table(rows[SHOWN]),
                 "left_out": left_out,
-                **sampled_rows(run, run.schema()),
+                **sampled_rows(run),
             },
         )
 

@@ -9,6 +9,7 @@ from dagster_project.earlier_settings import earlier_settings
 from dagster_project.hybrid_recipe import hybrid_settings
 from dagster_project.privacy_results import AUDIT_FILE, FINDINGS, RISK_COMMENTS, finding_rows
 from dagster_project.private_branch import is_private, made_with
+from dagster_project.synthetic_tables import sampled_pool
 from hybrid_assets.generators import GENERATORS, CovariateGenerator
 from hybrid_assets.privacy.audit_run import HybridRecipe, run_label_audit
 from hybrid_assets.privacy.verdict import Finding, Verdict
@@ -38,7 +39,8 @@ def label_audit_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefi
     def label_audit(run: AssetRun) -> AssetResult:
         """What a table tells of outcomes that a coin decided: a lower bound of ε."""
         finding = _audit(run, covariates)
-        rows = finding_rows([finding], "hybrid of planted outcomes")
+        sampled = sampled_pool(run, covariates)
+        rows = finding_rows([finding], ", ".join(["hybrid of planted outcomes", *sampled.values()]))
         return run.record_table(
             rows,
             files={AUDIT_FILE: FINDINGS.dump_json([finding])},
@@ -46,6 +48,7 @@ def label_audit_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefi
             metadata={
                 "risks": small_table(rows),
                 "verdict": finding.verdict.value,
+                **sampled,
                 **earlier_settings(run),
             },
             checks=[_check(finding)],

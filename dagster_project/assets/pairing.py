@@ -11,6 +11,7 @@ from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.assets.generation import GPU_KINDS
 from dagster_project.assets.positivity import overlap_table, seed_cross_fits
 from dagster_project.display import comments_of, small_table
+from dagster_project.synthetic_tables import sampled_pool
 from dagster_project.truth_columns import OUTCOME_CONTROL, OUTCOME_TREATED
 from hybrid_assets.errors import StudyError
 from hybrid_assets.generators import GENERATORS, draw_valid
@@ -74,7 +75,11 @@ def pairing_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefiniti
             comments={**comments_of(schema), **COMMENTS},
             files={"pairing_effects.json": effects.to_json(orient="records").encode()},
             drawn=_picture(run, effects),
-            metadata={"pairing": _label(run), **_metadata(study, effects)},
+            metadata={
+                "pairing": _label(run),
+                **_metadata(study, effects),
+                **(sampled_pool(run, own[0]) if own else {}),
+            },
             checks=[_external_donor(run)],
         )
 

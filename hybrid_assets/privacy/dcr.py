@@ -96,8 +96,7 @@ class DcrEvaluation:
         Rows of the tables.
     n_measured : int
         Synthetic rows that distances and share are of, drawn at random: the rank of a quantile
-        q is then known to ``sqrt(q (1 - q) / n_measured)``. People may be drawn too; the share's
-        expectation and error are of those who were.
+        q is then known to ``sqrt(q (1 - q) / n_measured)``.
     share : DcrShare
     """
 

@@ -14,18 +14,6 @@ from hybrid_assets.privacy.traces import Traces
 from hybrid_assets.schema import TableSchema
 
 LEAST_PEOPLE, LEAST_ROWS = 20, 50
-MOST_PEOPLE = 25_000  # of a side: an AUC is then known to .003
-
-
-def sampled_people(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw `MOST_PEOPLE` without replacement; all of them, without a draw, where there are fewer.
-
-    Rows stay in order; the index is reset.
-    """
-    if len(people) <= MOST_PEOPLE:
-        return people
-    chosen = np.sort(rng.choice(len(people), MOST_PEOPLE, replace=False))
-    return people.iloc[chosen].reset_index(drop=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +11,7 @@ from hybrid_assets.privacy.copies import count_copies
 from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.distinct import RowSet, copy_of
 from hybrid_assets.privacy.evaluate import evaluate_privacy
-from hybrid_assets.privacy.people import MOST_PEOPLE, Attacked, sampled_people
+from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.traces import Traces
 from hybrid_assets.privacy.verdict import Verdict
@@ -128,15 +127,3 @@ def test_distances_of_a_sample_keep_the_counts_of_all_rows():
     assert found.n_synthetic == 600
     assert found.n_copies_in_train == whole.n_copies_in_train > 0
     assert found.share == evaluate_dcr(table.iloc[:150], train, holdout, SCHEMA).share
-
-
-def test_many_people_are_sampled_in_order():
-    people = pd.DataFrame({"row": np.arange(MOST_PEOPLE + 10)})
-    drawn = sampled_people(people, np.random.default_rng(0))["row"]
-    assert len(drawn) == MOST_PEOPLE
-    assert drawn.is_monotonic_increasing
-    assert drawn.is_unique
-    few = people.iloc[:50]
-    assert sampled_people(few, np.random.default_rng(0)) is few
-    with pytest.raises(KeyError):
-        count_copies([few], people, people, SCHEMA)
