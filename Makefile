@@ -62,6 +62,7 @@ soak: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[soak]'
 	$(BIN)/python -m pytest -m soak tests/reliability
 	$(BIN)/python -m benchmarks.soak_kills --moments $(MOMENTS)
+	$(BIN)/python -m benchmarks.soak_release_kills --moments $(MOMENTS)
 	$(BIN)/python -m benchmarks.soak_concurrency --writes $(WRITES)
 	$(BIN)/python -m benchmarks.fuzz --tables $(TABLES) --study-files $(FILES)
 	$(BIN)/python -m benchmarks.fuzz_bytes csv -runs=$(RUNS) -timeout=60
