@@ -153,6 +153,7 @@ def changed(content: bytes, rng: np.random.Generator) -> bytes:
 @pytest.mark.parametrize(
     "n_ways", [pytest.param(40, id="short"), pytest.param(4000, id="soak", marks=pytest.mark.soak)]
 )
+@pytest.mark.timeout(7200)  # 4000 ways on a busy machine
 def test_no_damage_goes_unseen(home: Path, n_ways: int) -> None:
     """Whatever is done to the file: its tables are as logged, or the error says what to do."""
     database = home / "warehouse" / "small.duckdb"
