@@ -119,7 +119,8 @@ def measured(home: Path, settings: dict[str, Any], step: str) -> tuple[float, fl
     )
     if process.returncode:
         raise SystemExit(f"{step}: {process.stderr[-2000:]}")
-    used = json.loads(process.stdout.splitlines()[-1])
+    told = [line for line in process.stdout.splitlines() if line.startswith('{"cpu"')]
+    used = json.loads(told[-1])
     return used["cpu"], time.perf_counter() - started, used["peak"]
 
 

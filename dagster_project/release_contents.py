@@ -98,6 +98,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
             study.design.kind,
             holds_counterfactuals=study.release.include_counterfactuals,
             is_private=is_private(study, generator),
+            n_rows=len(table),
         ),
         settings=public_settings(study, generator),
         origin=_origin(origin, told),

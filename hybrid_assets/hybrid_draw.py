@@ -130,7 +130,11 @@ def _plug_in(covariates: Iterable[pd.DataFrame], model: OutcomeModel) -> list[np
                 found[arm].append(model.predict(block, arm))
     if not found[0]:
         raise EstimationError("hybrid triplets need at least one row of covariates")
-    return [np.concatenate(each) for each in found]
+    means = []
+    for each in found:
+        means.append(np.concatenate(each))
+        each.clear()  # one arm at a time is there twice
+    return means
 
 
 def _drawn(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hybrid_assets.blocks import sampling_note
 from hybrid_assets.privacy.ledger import WITHOUT_PRIVACY_NOISE
 
 EFFECT_IS_AN_ESTIMATE = (
@@ -46,13 +47,22 @@ PRIVATE_EFFECT = (
 ) + f"{WITHOUT_PRIVACY_NOISE}."
 
 
+EFFECTS_OF = "The effects on this card are estimated"
+ERRORS_OF_SAMPLE = (
+    "the public fold seed draws them, and standard errors, intervals and their widening count the "
+    "rows that were drawn."
+)
+
+
 def limits(
     design: Literal["trial", "observational"],
     *,
     holds_counterfactuals: bool,
     is_private: bool = False,
+    n_rows: int = 0,
 ) -> tuple[str, ...]:
-    """List the limits of a table."""
+    """List the limits of a table of so many rows."""
+    sampled = sampling_note(n_rows)
     return (
         EFFECT_IS_AN_ESTIMATE,
         *((CONFOUNDING,) if design == "observational" else ()),
@@ -62,4 +72,5 @@ def limits(
         NOT_ANONYMOUS,
         *((ROWS_ALONE, PRIVATE_EFFECT) if is_private else ()),
         *((WITH_TRUTH,) if holds_counterfactuals else ()),
+        *((f"{EFFECTS_OF} {sampled}: {ERRORS_OF_SAMPLE}",) if sampled else ()),
     )

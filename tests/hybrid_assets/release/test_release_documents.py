@@ -10,6 +10,7 @@ import yaml
 from hybrid_assets.estimators import estimate_ate
 from hybrid_assets.release.card import ReleaseCard
 from hybrid_assets.release.dictionary import data_dictionary, released_schema
+from hybrid_assets.release.limits import limits
 from hybrid_assets.release.public_settings import NOT_TOLD, public_settings
 from hybrid_assets.release.table_effects import table_effects
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
@@ -106,3 +107,25 @@ def test_mlcroissant_loads_the_rows(files, table, tmp_path):
     assert not data.metadata.ctx.issues.errors
     first = next(iter(data.records("rows")))
     assert first == {f"rows/{name}": value for name, value in table.iloc[0].items()}
+
+
+def test_the_card_of_a_long_table_says_which_rows_its_effects_are_from():
+    sizes = (250_000, 900_000)
+    short, long = (limits("trial", holds_counterfactuals=False, n_rows=n) for n in sizes)
+    (added,) = set(long) - set(short)
+    assert added.startswith(
+        "The effects on this card are estimated from a random sample of 250,000 of 900,000 rows: "
+        "the public fold seed draws them"
+    )
+
+
+def test_effects_of_a_long_table_are_those_of_the_rows_drawn(table, card, monkeypatch):
+    schema = released_schema(card.columns, "small")
+    monkeypatch.setattr("hybrid_assets.release.table_effects.SAMPLE_ROWS", len(table) // 2)
+    plan = card.effect.plan
+    found = {e.estimator: e for e in table_effects(table, schema, plan)}
+    again = {e.estimator: e for e in table_effects(table, schema, plan)}
+    assert found == again
+    crude = found["difference_in_means"]
+    widened = crude.standard_error_widened / crude.standard_error
+    assert widened == pytest.approx((1 + len(table) // 2 / plan.n_people) ** 0.5)
