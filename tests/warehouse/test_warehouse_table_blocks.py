@@ -53,7 +53,7 @@ def test_the_version_of_blocks_is_that_of_the_whole_table(
     parts = [table.slice(a, b - a) for a, b in pairwise(edges)]
     blocks = TableBlocks(parts, tmp_path_factory.getbasetemp())
     assert blocks.data_version == data_version(storable_table(table))
-    assert blocks.whole().equals(table)
+    assert data_version(blocks.whole()) == blocks.data_version  # NaN equals itself here
     assert blocks.n_rows == len(rows)
 
 
