@@ -39,8 +39,8 @@ pictures: $(INSTALLED)
 coverage: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow tests/hybrid_assets/benchmark
 
-# Side by side with named peers, one thread: some 15 CPU minutes (added up from its parts, which have
-# been run one by one). Results: benchmarks/RESULTS.md
+# Side by side with named peers, one thread: some 15 CPU minutes (3 for each script, 7 for the last).
+# Results: benchmarks/RESULTS.md
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks estimator_speed language_speed language_scaling language_quality
