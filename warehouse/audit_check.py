@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ from warehouse.tables import Warehouse
 
 BUNDLE = "/release_bundle"
 RELEASE_FILE = "release.json"
+_COPY, _LEFTOVER_SECONDS = ".check-", 24 * 60 * 60.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ def _checked_files(home: Path, study: str) -> Iterator[Path]:
         yield home
         return
     shared = shared_files(home)
-    with TemporaryDirectory(prefix=".check-", dir=home) as folder:
+    for leftover in home.glob(f"{_COPY}*"):  # of a check that was killed
+        if leftover.stat().st_ctime < time.time() - _LEFTOVER_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
+    with TemporaryDirectory(prefix=_COPY, dir=home) as folder:
         copy = Path(folder)
         use_storage(copy, lake)  # models are fetched into it
         releases = shared.names(f"releases/{study}")

@@ -7,6 +7,7 @@ from typing import Any
 
 from warehouse.bucket_access import SCHEME, bucket_access
 from warehouse.errors import StorageUnavailable
+from warehouse.shared_files import is_plain, required_plain
 
 _TIMES = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}
 
@@ -42,7 +43,8 @@ class SharedBucket:
             try:
                 objects.pipe_file(self._path(name), content, mode="create")
             except FileExistsError:
-                return False
+                # an answer that was lost is asked for again: then it is ours that is there
+                return self.get(name) == content
         return True
 
     def get(self, name: str) -> bytes | None:
@@ -61,7 +63,8 @@ class SharedBucket:
             found = objects.find(self._path(folder))
             if not found:
                 self._require_bucket(objects)
-            return sorted(path.removeprefix(f"{self._root}/") for path in found)
+            names = (path.removeprefix(f"{self._root}/") for path in found)
+            return sorted(filter(is_plain, names))
 
     def remove(self, name: str) -> None:
         """Remove an object, and all objects below its name."""
@@ -75,7 +78,7 @@ class SharedBucket:
         objects.call_s3("head_bucket", Bucket=self._root.partition("/")[0])
 
     def _path(self, name: str) -> str:
-        return f"{self._root}/{name}"
+        return f"{self._root}/{required_plain(name)}" if name else self._root
 
     @contextmanager
     def _objects(self) -> Iterator[Any]:
@@ -101,6 +104,7 @@ class SharedBucket:
 
 def _client() -> tuple[Any, tuple[type[Exception], ...]]:
     try:
+        import aiohttp
         import botocore.exceptions
         import s3fs
     except ModuleNotFoundError as error:
@@ -108,4 +112,4 @@ def _client() -> tuple[Any, tuple[type[Exception], ...]]:
             "an object store needs the package s3fs; pip install 'hybrid-assets[lake]'"
         ) from error
     known = botocore.exceptions
-    return s3fs, (OSError, known.BotoCoreError, known.ClientError)
+    return s3fs, (OSError, known.BotoCoreError, known.ClientError, aiohttp.ClientError)

@@ -1,6 +1,7 @@
 """How an object store is reached: from the environment alone, and never written down."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -64,9 +65,14 @@ def bucket_access() -> BucketAccess:
     Raises
     ------
     StorageUnavailable
-        If it holds no credentials.
+        If it holds no credentials, or an address that is none.
     """
     known = os.environ
+    endpoint = known.get("AWS_ENDPOINT_URL_S3") or known.get("AWS_ENDPOINT_URL") or ""
+    if endpoint and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", endpoint):
+        raise StorageUnavailable(
+            "AWS_ENDPOINT_URL_S3 (or AWS_ENDPOINT_URL): expected https://host or http://host:port"
+        )
     missing = [name for name in (_KEY_ID, _SECRET) if not known.get(name)]
     if missing:
         raise StorageUnavailable(
@@ -78,5 +84,5 @@ def bucket_access() -> BucketAccess:
         secret=known[_SECRET],
         session_token=known.get(_TOKEN, ""),
         region=known.get("AWS_REGION") or known.get("AWS_DEFAULT_REGION") or "us-east-1",
-        endpoint=known.get("AWS_ENDPOINT_URL_S3") or known.get("AWS_ENDPOINT_URL") or "",
+        endpoint=endpoint,
     )

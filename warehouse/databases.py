@@ -121,7 +121,7 @@ def _without_password(catalog: str) -> str:
     return catalog
 
 
-_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)*"
+_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w-][\w.-]*)*"
 
 
 def _place_of_files(data_path: str) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import duckdb
 
-from warehouse.bucket_access import SCHEME, bucket_access
 from warehouse.connection import BoundedWait, empty_database, schema_sql
 from warehouse.errors import InvalidName, StorageUnavailable
 from warehouse.lake_instances import catalog_rows, lent_instance, session_of
@@ -191,13 +190,11 @@ class LakeDatabase:
         try:
             yield
         except kinds as error:
-            said = str(error)
-            if self.data_path.startswith(SCHEME):
-                said = bucket_access().conceal(said)
+            # never its words: a refused commit quotes the smallest and largest cell of each column
             raise StorageUnavailable(
                 f"the lake refused while using study {self.study!r}, which keeps its last "
-                f"snapshot; check that the catalog and {self.data_path} can be reached, then run "
-                f"again ({said})"
+                f"snapshot ({type(error).__name__}); check that the catalog and {self.data_path} "
+                "can be reached and written, then run again"
             ) from None
 
 
@@ -214,7 +211,10 @@ def studies_in(catalog: str) -> list[str]:
         with lent_instance(catalog) as instance:
             found = catalog_rows(instance, query)
     except duckdb.Error as error:
-        raise StorageUnavailable(f"the lake's catalog cannot be reached ({error})") from error
+        raise StorageUnavailable(
+            f"the lake's catalog cannot be reached ({type(error).__name__}); check its address, "
+            "and PGPASSWORD or the file that PGPASSFILE names"
+        ) from None
     return sorted(str(name).removeprefix(_PREFIX) for (name,) in found)
 
 

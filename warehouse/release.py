@@ -8,10 +8,13 @@ copies. One without `CHECKSUMS`, whose writer was killed, is none, and its numbe
 
 import hashlib
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import duckdb
 
@@ -21,12 +24,14 @@ from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
 from warehouse.connection import BoundedWait
 from warehouse.databases import shared_files, study_database
 from warehouse.errors import CorruptRelease, ReleaseNotFound, StorageUnavailable
+from warehouse.log_entries import read_log
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, sync
 from warehouse.provenance import Provenance
 
 READ_ONLY_FILE, READ_ONLY_FOLDER = 0o400, 0o500
-_UNFINISHED = "unfinished"
+_UNFINISHED, _FETCHED = "unfinished", "fetched"
+_LEFTOVER_SECONDS = 24 * 60 * 60.0
 
 
 @dataclass(frozen=True)
@@ -129,28 +134,26 @@ class ReleaseStore:
             files[CHECKSUMS] = checksums(files)
             final = folder / f"{slot.number:04d}"
             self._publish(files, self._name(generator, slot.number))
-            _place(files, final)
+            _place(files, final, folder / f".{_UNFINISHED}-{final.name}")
             sha256 = hashlib.sha256(files[CHECKSUMS]).hexdigest()
             made = Materialization(asset, "document", sha256, None, provenance)
             audit_log.append_entry(connection, made)
         return Release(generator, slot.number, final, sha256)
 
     def releases(self, generator: str | None = None) -> list[Release]:
-        """List the releases of one generator, or of all, oldest number first."""
-        found = {
-            (folder.parent.name, int(folder.name)): folder
-            for folder in _numbered(self._home.glob(f"{self._name()}/*/*"))
-        }
-        for name in self._shared.names(self._name()):
-            folder = self._home / name
-            if folder.name == CHECKSUMS:
-                found.setdefault((folder.parts[-3], int(folder.parts[-2])), folder.parent)
-        wanted = None if generator is None else table_name(generator)
-        return [
-            Release(of, number, folder, hashlib.sha256(self._list_in(folder)).hexdigest())
-            for (of, number), folder in sorted(found.items())
-            if wanted in (None, of)
+        """List the releases that the log knows, of one generator or of all, by number."""
+        wanted = self._name(generator or "")
+        shared = (PurePosixPath(name) for name in self._shared.names(wanted))
+        folders = {self._home / name.parent for name in shared if name.name == CHECKSUMS}
+        folders |= set(self._home.glob(f"{self._name()}/*/*"))
+        logged = self._logged()
+        found = [
+            Release(of, int(folder.name), folder, sha256)
+            for folder in _numbered(folders)
+            if ((of := folder.parent.name), (sha256 := self._sha256(folder))) in logged
+            and of == (table_name(generator) if generator else of)
         ]
+        return sorted(found, key=lambda each: (each.generator, each.number))
 
     def folder(self, generator: str, number: int) -> Path:
         """Return the folder of a release in this home, fetched if another host made it.
@@ -158,15 +161,18 @@ class ReleaseStore:
         Raises
         ------
         ReleaseNotFound
-            If the study has no such release.
+            If the study has no such release, or what hosts share is none that the log knows.
         CorruptRelease
-            If what hosts share is not what was released.
+            If a file that hosts share is not what was released.
         """
         name = self._name(generator, number)
-        folder = self._home / name
-        if folder.is_dir():
+        folder, logged = self._home / name, self._logged()
+        listed = self._shared.get(f"{name}/{CHECKSUMS}")
+        of_log = (table_name(generator), self._sha256(folder)) in logged
+        if folder.is_dir() and (listed is None or of_log):
             return folder
-        if self._shared.get(f"{name}/{CHECKSUMS}") is None:
+        version = hashlib.sha256(listed or b"").hexdigest()
+        if listed is None or (table_name(generator), version) not in logged:
             raise ReleaseNotFound(
                 f"study {self.study!r} has no release {number} of {generator!r}; hybrid release "
                 "makes one"
@@ -174,9 +180,16 @@ class ReleaseStore:
         shared = self._shared.names(name)
         files = {each.rpartition("/")[2]: self._shared.get(each) or b"" for each in shared}
         _require_intact(files, f"{self._shared.place}/{name}")
-        make_private_folder(folder.parent)
-        _place(files, folder)
+        _replace(files, folder)
         return folder
+
+    def _logged(self) -> frozenset[tuple[str, str]]:
+        """Give generator and SHA-256 of everything beside a generator that the log names."""
+        wait = BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
+        with self._database.reading(wait) as connection:
+            entries = read_log(connection)
+        assets = ((e.asset.rpartition("/")[0], e) for e in entries if e.kind == "document")
+        return frozenset((table_name(of), entry.data_version) for of, entry in assets if of)
 
     def read(self, generator: str, number: int) -> dict[str, bytes]:
         """Read a release's files by name after checking every byte.
@@ -198,11 +211,13 @@ class ReleaseStore:
         parts += [table_name(generator)] if generator else []
         return "/".join([*parts, f"{number:04d}"] if number else parts)
 
-    def _list_in(self, folder: Path) -> bytes:
+    def _sha256(self, folder: Path) -> str:
+        """Hash the list of a release, in this home or where hosts share it."""
         listed = folder / CHECKSUMS
-        if folder.is_dir():
-            return listed.read_bytes() if listed.is_file() else b""
-        return self._shared.get(listed.relative_to(self._home).as_posix()) or b""
+        content = listed.read_bytes() if listed.is_file() else None
+        if content is None and not folder.is_dir():
+            content = self._shared.get(listed.relative_to(self._home).as_posix())
+        return hashlib.sha256(content or b"").hexdigest()
 
     def _publish(self, files: Mapping[str, bytes], name: str) -> None:
         for file in sorted(files, key=lambda file: (file == CHECKSUMS, file)):
@@ -219,7 +234,8 @@ class ReleaseStore:
         folder = self._home / self._name(generator)
         numbers = [int(each.name) for each in _numbered(folder.iterdir())]
         shared = self._shared.names(self._name(generator))
-        numbers += [int(name.split("/")[3]) for name in shared]
+        begun = (name.split("/")[3] for name in shared)
+        numbers += [int(number) for number in begun if number.isdecimal()]
         n_logged = audit_log.count_entries(connection, asset, "document")
         number, end = max([n_logged, *numbers]) + 1, audit_log.chain_end(connection)
         return ReleaseSlot(number, *end, self._database.snapshot())
@@ -232,14 +248,13 @@ def _require_intact(files: Mapping[str, bytes], where: str) -> None:
 
 
 def _numbered(folders: Iterable[Path]) -> list[Path]:
-    return [folder for folder in folders if folder.name.isdecimal() and folder.is_dir()]
+    return [folder for folder in folders if folder.name.isdecimal()]
 
 
 def _remove_unfinished(folder: Path) -> None:
     """Remove what killed writers left: who is here has the lock, so nobody is writing."""
     for leftover in folder.glob(f".{_UNFINISHED}-*"):
-        leftover.chmod(0o700)
-        shutil.rmtree(leftover)
+        _remove(leftover)
 
 
 def protect(folder: Path) -> None:
@@ -249,8 +264,30 @@ def protect(folder: Path) -> None:
     folder.chmod(READ_ONLY_FOLDER)
 
 
-def _place(files: Mapping[str, bytes], final: Path) -> None:
-    unfinished = final.with_name(f".{_UNFINISHED}-{final.name}")
+def _replace(files: Mapping[str, bytes], folder: Path) -> None:
+    """Put a checked copy into its place, unless another reader just did."""
+    make_private_folder(folder.parent)
+    aside = folder.with_name(f".{_FETCHED}-{secrets.token_hex(8)}")
+    if folder.is_dir():
+        folder.chmod(0o700)
+        folder.rename(aside)
+    try:
+        _place(files, folder, folder.with_name(f".{_FETCHED}-{secrets.token_hex(8)}"))
+    except OSError:
+        if not folder.is_dir():
+            raise
+    for leftover in folder.parent.glob(f".{_FETCHED}-*"):
+        with suppress(FileNotFoundError):  # removed by another reader
+            if leftover == aside or leftover.stat().st_ctime < time.time() - _LEFTOVER_SECONDS:
+                _remove(leftover)
+
+
+def _remove(folder: Path) -> None:
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def _place(files: Mapping[str, bytes], final: Path, unfinished: Path) -> None:
     unfinished.mkdir(mode=0o700)
     for name, content in files.items():
         descriptor = os.open(unfinished / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from warehouse.errors import StorageUnavailable
+from warehouse.errors import InvalidName, StorageUnavailable
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -42,6 +42,23 @@ class SharedFiles(Protocol):
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing if there is none."""
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can be one of ours: nothing hidden or unfinished, no way out of its place."""
+    return not any(part in ("", ".", "..") or part.startswith(".") for part in name.split("/"))
+
+
+def required_plain(name: str) -> str:
+    """Return a name, or refuse one that is not plain.
+
+    Raises
+    ------
+    InvalidName
+    """
+    if not is_plain(name):
+        raise InvalidName(f"{name!r} cannot name a shared file")
+    return name
 
 
 class Unshared:
@@ -90,7 +107,7 @@ class SharedFolder:
     def put(self, name: str, content: bytes) -> None:
         """Write a file beside its place and move it there."""
         with self._refusals(), self._written(name, content) as own:
-            own.replace(self._root / name)
+            own.replace(self._path(name))
             sync(own.parent)
 
     def put_file(self, name: str, file: Path) -> None:
@@ -101,7 +118,7 @@ class SharedFolder:
         """Write a file unless it is there."""
         with self._refusals(), self._written(name, content) as own:
             try:
-                os.link(own, self._root / name)
+                os.link(own, self._path(name))
             except FileExistsError:
                 return False
             sync(own.parent)
@@ -110,33 +127,35 @@ class SharedFolder:
     def get(self, name: str) -> bytes | None:
         """Give a file's content, None if it is not there."""
         with self._refusals(), suppress(*_ABSENT):
-            return (self._root / name).read_bytes()
+            return self._path(name).read_bytes()
         return None
 
     def names(self, folder: str) -> list[str]:
         """Name all files below a folder but hidden ones, which are not finished."""
         with self._refusals():
             found = [
-                Path(path, file).relative_to(self._root)
-                for path, _, files in os.walk(self._root / folder)
+                Path(path, file).relative_to(self._root).as_posix()
+                for path, _, files in os.walk(self._path(folder) if folder else self._root)
                 for file in files
             ]
-        shown = (name for name in found if not any(part.startswith(".") for part in name.parts))
-        return sorted(name.as_posix() for name in shown)
+        return sorted(filter(is_plain, found))
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it."""
         with self._refusals():
-            path = self._root / name
+            path = self._path(name)
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
 
+    def _path(self, name: str) -> Path:
+        return self._root / required_plain(name)
+
     @contextmanager
     def _written(self, name: str, content: bytes) -> Iterator[Path]:
         """Write a hidden file of our own: two hosts may write one name at once."""
-        place = self._root / name
+        place = self._path(name)
         make_private_folder(place.parent)
         own = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
         try:

@@ -23,6 +23,7 @@ from warehouse.model_folder import ModelVersion
 from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, replace_file
 from warehouse.provenance import Provenance, TableVersion
+from warehouse.shared_files import SharedFolder
 from warehouse.table_blocks import TableBlocks
 
 ADDED = "was added by another program"
@@ -143,11 +144,13 @@ class Warehouse:
             The file, which holds the old or the new content, whole, at any moment.
         """
         name = self._page(asset)
+        path = self._home / name
         version = hashlib.sha256(content).hexdigest()
         made = Materialization(asset, "document", version, None, provenance)
         with self._database.writing(self._wait(), provenance.run_id) as connection:
             self._shared.put(name, content)
-            path = self._copied(name, content)
+            make_private_folder(path.parent)
+            replace_file(path, content)
             audit_log.append_entry(connection, made)
         return path
 
@@ -165,25 +168,23 @@ class Warehouse:
             If what hosts share is not the page that was logged last.
         """
         name = self._page(asset)
-        shared = self._shared.get(name)
+        path, shared = self._home / name, self._shared.get(name)
         if shared is None:
-            return self._home / name
+            return path
         with self._database.reading(self._wait()) as connection:
             version = catalog.logged_version(connection, asset, "document")
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == version:
+            return path  # the shared one may be of a writer that was killed before it logged it
         if hashlib.sha256(shared).hexdigest() != version:
             raise CorruptDocument(
-                f"{self._shared.place}/{name} is not what was logged as {asset}; make it again"
+                f"{self._shared.place}/{name} is not what was logged as {asset}: it was altered, "
+                "or its writer was killed before it logged it; make it again"
             )
-        return self._copied(name, shared)
+        SharedFolder(self._home).put(name, shared)
+        return path
 
     def _page(self, asset: str) -> str:
         return f"reports/{self.study}/{table_name(asset)}.html"
-
-    def _copied(self, name: str, content: bytes) -> Path:
-        path = self._home / name
-        make_private_folder(path.parent)
-        replace_file(path, content)
-        return path
 
     def moved_upstream(self, asset: str) -> list[str]:
         """Name what `asset` was made from, directly or not, that has another version now.

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,11 +32,13 @@ from warehouse import (
     UnfinishedParts,
     Warehouse,
     check_audit,
+    checksums,
     use_storage,
 )
 from warehouse.bucket import SharedBucket
 from warehouse.connection import BoundedWait
 from warehouse.databases import kept_files, shared_files, study_database
+from warehouse.errors import InvalidName
 from warehouse.shared_files import SharedFiles, SharedFolder
 
 ASSET, NAME = "cart/release_bundle", "releases/nhefs/cart/0001"
@@ -95,6 +98,14 @@ def test_a_shared_folder_is_its_owners_alone(tmp_path: Path) -> None:
     assert modes == [0o700, 0o600]
     with pytest.raises(StorageUnavailable, match="refuses .*check that it is mounted"):
         SharedFolder(tmp_path / "shared" / "a" / "x").put("y", b"1")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "a//x", ".x", "a/.x", "a/"])
+def test_names_that_leave_the_place_are_refused(files: SharedFiles, name: str) -> None:
+    for attempt in (lambda: files.put(name, b"1"), lambda: files.get(name)):
+        with pytest.raises(InvalidName, match="cannot name a shared file"):
+            attempt()
+    assert files.names("") == []
 
 
 LAKES = {"folder": "new_lake", "bucket": "new_bucket_lake"}
@@ -209,6 +220,55 @@ def test_an_altered_release_is_not_fetched(
 
 
 @pytest.mark.lake
+def test_a_release_that_the_log_does_not_know_is_none(
+    homes: tuple[Path, Path], origin: Provenance
+) -> None:
+    one, other = (ReleaseStore(home, "nhefs") for home in homes)
+    one.write(ASSET, contents, origin)
+    shared, folder = shared_files(homes[0]), "releases/nhefs/cart"
+    shared.put(f"{folder}/0002/a.csv", b"x\n2\n")
+    shared.put(f"{folder}/0002/SHA256SUMS", checksums({"a.csv": b"x\n2\n"}))
+    shared.put(f"{folder}/README", b"")
+    assert [each.number for each in other.releases()] == [1]
+    with pytest.raises(ReleaseNotFound, match="no release 2"):
+        other.read("cart", 2)
+    faults = check_audit(homes[1], "nhefs").faults
+    unknown = "release cart/0002 is not in the audit log as it is now"
+    assert [fault.startswith(unknown) for fault in faults].count(True) == 1
+    assert other.write(ASSET, contents, origin).number == 3
+    (homes[0] / folder / "0001").chmod(0o700)
+    (homes[0] / folder / "0001" / "SHA256SUMS").chmod(0o600)
+    (homes[0] / folder / "0001" / "SHA256SUMS").write_bytes(b"altered")
+    assert one.read("cart", 1) == other.read("cart", 1)
+
+
+@pytest.mark.lake
+def test_a_refused_commit_quotes_no_cell(
+    tmp_path: Path, new_lake: LakeSettings, postgres: PostgresServer, origin: Provenance
+) -> None:
+    use_storage(tmp_path, new_lake)
+    warehouse = Warehouse(tmp_path, "nhefs")
+    warehouse.record_table("seed_table", ROWS, origin)
+    refusing = (
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'refused'; END $$; CREATE TRIGGER refusing BEFORE INSERT ON "
+        "hybrid_nhefs.ducklake_data_file EXECUTE FUNCTION refuse()"
+    )
+    psql = [postgres.programs / "psql", "-q", new_lake.catalog, "-c", refusing]
+    subprocess.run(psql, check=True, capture_output=True)
+    table = pd.DataFrame({"name": [f"canary {i}" for i in range(3000)], "x": 748_291_733})
+    with pytest.raises(StorageUnavailable, match=r"the lake refused .*Exception\)") as refused:
+        warehouse.record_table("gan/x", table, origin)
+    told = "".join(traceback.format_exception(refused.value))
+    assert "canary" not in str(refused.value)
+    assert "748291733" not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+    assert "canary" not in told
+    assert warehouse.table_names() == ["seed_table"]
+
+
+@pytest.mark.lake
 def test_a_page_is_the_last_one_on_every_host(homes: tuple[Path, Path], origin: Provenance) -> None:
     one, other = (Warehouse(home, "nhefs") for home in homes)
     assert not one.document("study_report").is_file()
@@ -217,6 +277,8 @@ def test_a_page_is_the_last_one_on_every_host(homes: tuple[Path, Path], origin: 
         assert other.document("study_report") == homes[1] / PAGE
         assert (homes[1] / PAGE).read_bytes() == page
     shared_files(homes[0]).put(PAGE, b"altered")
+    assert other.document("study_report").read_bytes() == b"second"
+    (homes[1] / PAGE).unlink()
     with pytest.raises(CorruptDocument, match="is not what was logged as study_report"):
         other.document("study_report")
     (fault,) = check_audit(homes[1], "nhefs").faults
@@ -386,6 +448,10 @@ def test_wrong_credentials_are_told_and_not_quoted(
                     attempt()
                 assert SECRET not in str(refused.value)
         server.shutdown()
+    with monkeypatch.context() as wrong:
+        wrong.setenv("AWS_ENDPOINT_URL_S3", "minio:9000")
+        with pytest.raises(StorageUnavailable, match="expected https://host or http://host:port"):
+            tries[1]()
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     for attempt in tries:
         with pytest.raises(StorageUnavailable, match="needs AWS_SECRET_ACCESS_KEY in the env"):
