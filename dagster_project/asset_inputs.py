@@ -64,8 +64,9 @@ class AssetInputs:
         return self._warehouse
 
     def version(self, asset: str) -> str:
-        """Give the version of an upstream table without reading it, and remember it."""
-        self.upstream[asset] = self.warehouse.table_version(asset).data_version
+        """Give the version of an upstream table, of the rows that were read if any were."""
+        if asset not in self._stored:
+            self.upstream[asset] = self.warehouse.table_version(asset).data_version
         return self.upstream[asset]
 
     def stored(self, asset: str) -> TableBlocks:

@@ -6,7 +6,7 @@ build eight inputs for an asset of eight dependencies: 1.4 ms an asset. So put t
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -47,7 +47,7 @@ def declared_asset(
     step : StepSettings
         Where its step queues, and what it needs of a cluster.
     """
-    by_output = _by_output(checks)
+    by_output = _by_output(checks, {spec.key})
     reads = _by_input(dep.asset_key for dep in spec.deps)
     op = dg.OpDefinition(
         _introspected(compute),
@@ -93,7 +93,8 @@ def declared_checks(
     step : StepSettings
         What the step needs of a cluster.
     """
-    by_output = _by_output(checks)
+    specs = list(checks)
+    by_output = _by_output(specs, {spec.asset_key for spec in specs[:1]})
     reads = _by_input(spec.asset_key for spec in by_output.values())
     op = dg.OpDefinition(
         _introspected(compute),
@@ -114,8 +115,19 @@ def declared_checks(
     return declared
 
 
-def _by_output(checks: Iterable[dg.AssetCheckSpec]) -> dict[str, dg.AssetCheckSpec]:
-    return {spec.get_python_identifier(): spec for spec in checks}
+def _by_output(
+    checks: Iterable[dg.AssetCheckSpec], of: Collection[dg.AssetKey]
+) -> dict[str, dg.AssetCheckSpec]:
+    found: dict[str, dg.AssetCheckSpec] = {}
+    for spec in checks:
+        name = spec.get_python_identifier()
+        if name in found or spec.asset_key not in of:
+            raise dg.DagsterInvalidDefinitionError(
+                f"check {spec.name!r} of {spec.asset_key.to_user_string()}: expected one of each "
+                f"name, of the asset {', '.join(key.to_user_string() for key in of)}"
+            )
+        found[name] = spec
+    return found
 
 
 def _by_input(keys: Iterable[dg.AssetKey]) -> dict[str, dg.AssetKey]:

@@ -81,7 +81,8 @@ def catalog_rows(session: duckdb.DuckDBPyConnection, query: str) -> list[tuple[A
 
 
 def _new_instance(catalog: str) -> duckdb.DuckDBPyConnection:
-    instance = duckdb.connect(":memory:", config=CONFINED)
+    # nothing is spilled: DuckDB would do it in the working folder, outside the private home
+    instance = duckdb.connect(":memory:", config={**CONFINED, "temp_directory": ""})
     for name in _EXTENSIONS:
         _load(instance, name)
     instance.execute(

@@ -1,17 +1,13 @@
 """Moving every study between a home and a lake: the home switches when everything is there."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from warehouse import audit_log, catalog
-from warehouse.arrow_tables import storable_table
 from warehouse.connection import BoundedWait
-from warehouse.data_version import data_version
 from warehouse.databases import (
     FileDatabase,
     LakeSettings,
@@ -26,6 +22,7 @@ from warehouse.errors import CorruptTable, StorageUnavailable, WarehouseBusy
 from warehouse.file_migration import copy_files, protect_releases
 from warehouse.keyed_hash import KeyedHash
 from warehouse.names import quoted
+from warehouse.table_blocks import TableBlocks
 from warehouse.tables import Warehouse
 
 _AUDIT_TABLES = ("log", "chain_end", "current_model", "check_result", "subject")
@@ -88,7 +85,7 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
             now, then = (database_in(home, study, at) for at in (before, lake))
             origin = sources.enter_context(now.writing(wait, _MESSAGE))
             with then.writing(wait, _MESSAGE) as copy:
-                n_tables += _copy_study(study, origin, copy)
+                n_tables += _copy_study(study, origin, copy, Path(home))
                 n_entries += audit_log.check_chain(copy)
         if tuple(stored_studies(home)) != studies:
             raise WarehouseBusy("a study was written first meanwhile; stop runs, and move again")
@@ -104,17 +101,23 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
 
 
 def _copy_study(
-    study: str, origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConnection
+    study: str,
+    origin: duckdb.DuckDBPyConnection,
+    copy: duckdb.DuckDBPyConnection,
+    aside: Path,
 ) -> int:
     if not _is_older_copy(origin, copy):
         raise StorageUnavailable(f"another study {study!r} is there already; nothing was moved")
     names = catalog.table_names(origin)
     for name in names:
-        catalog.replace_table(copy, name, [_content(origin, f"main.{quoted(name)}")])
+        content = _content(origin, f"main.{quoted(name)}", aside)
+        catalog.replace_table(copy, name, content.blocks())
         catalog.comment_table(copy, name, *catalog.comments(origin, name))
     for table in _AUDIT_TABLES:
-        _replace_rows(copy, f"audit.{table}", _content(origin, f"audit.{table}"))
-    differing = list(_differing(origin, copy, [f"main.{quoted(name)}" for name in names]))
+        _replace_rows(copy, f"audit.{table}", _content(origin, f"audit.{table}", aside))
+    copied = [*(f"main.{quoted(name)}" for name in names), *(f"audit.{t}" for t in _AUDIT_TABLES)]
+    versions = ((_content(each, t, aside).data_version for each in (origin, copy)) for t in copied)
+    differing = [table for table, (was, now) in zip(copied, versions, strict=True) if was != now]
     if differing:
         raise CorruptTable(
             f"study {study!r}: {', '.join(differing)} read differently after the copy; nothing "
@@ -133,26 +136,19 @@ def _is_older_copy(origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConne
     return n_entries == 0 or found[0][0] == 1
 
 
-def _content(connection: duckdb.DuckDBPyConnection, table: str) -> pa.Table:
-    return storable_table(connection.sql(f"FROM {table}").to_arrow_table())
+def _content(connection: duckdb.DuckDBPyConnection, table: str, aside: Path) -> TableBlocks:
+    return TableBlocks(catalog.table_blocks(connection, table), aside)
 
 
-def _replace_rows(connection: duckdb.DuckDBPyConnection, table: str, content: pa.Table) -> None:
+def _replace_rows(connection: duckdb.DuckDBPyConnection, table: str, content: TableBlocks) -> None:
     columns = ", ".join(quoted(column) for column in content.column_names)
-    connection.register(_INCOMING, content)
     connection.execute(f"DELETE FROM {table}")
-    connection.execute(
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM temp.{quoted(_INCOMING)}"
-    )
-    connection.unregister(_INCOMING)
-
-
-def _differing(
-    origin: duckdb.DuckDBPyConnection, copy: duckdb.DuckDBPyConnection, tables: list[str]
-) -> Iterator[str]:
-    for table in (*tables, *(f"audit.{name}" for name in _AUDIT_TABLES)):
-        if data_version(_content(origin, table)) != data_version(_content(copy, table)):
-            yield table
+    for block in content.blocks():
+        connection.register(_INCOMING, block)
+        connection.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM temp.{quoted(_INCOMING)}"
+        )
+        connection.unregister(_INCOMING)
 
 
 def _put_aside(database: StudyDatabase, lake: LakeSettings | None) -> None:

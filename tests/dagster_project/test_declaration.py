@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import pytest
 from dagster._core.remote_representation.external_data import JobDataSnap, RepositorySnap
 from dagster_shared.serdes import serialize_value
 
@@ -108,3 +109,17 @@ def test_of_checks_only_those_asked_for_are_evaluated() -> None:
         resources={"storage": dg.ResourceDefinition.none_resource()},
     )
     assert [e.check_name for e in result.get_asset_check_evaluations()] == ["even"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [dg.AssetCheckSpec("even", asset=KEY, blocking=True), dg.AssetCheckSpec("other", asset="b")],
+    ids=["twice", "of another asset"],
+)
+def test_a_check_is_of_its_asset_and_has_a_name_of_its_own(odd: dg.AssetCheckSpec) -> None:
+    needs, checks = frozenset({"storage"}), [*CHECKS, odd]
+    message = f"check '{odd.name}' of .*: expected one of each name, of the asset study/cart/table"
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=message):
+        declared_asset(dg.AssetSpec(KEY, **SHOWN), made, checks, needs=needs, step=STEP)
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=message):
+        declared_checks("suite", evaluated, checks, needs=needs, step=STEP)
