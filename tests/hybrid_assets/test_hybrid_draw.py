@@ -74,12 +74,12 @@ def test_the_effect_of_all_blocks_is_the_seeds(study, small_blocks):
 
 
 def test_every_block_has_a_stream_of_its_own(study, small_blocks):
-    """Rows of a later block stay when an earlier one asks for more random numbers."""
+    """However many random numbers a block before took: the third starts a stream afresh."""
     _, models, covariates = study
-    first = covariates.iloc[:300]
-    made = list(draw_of([first, first], models).blocks())
-    assert not made[0].table["A"].equals(made[1].table["A"])
-    assert len(made) == 2
+    made = list(draw_of([covariates], models, seed=7).blocks())
+    stream = np.random.default_rng(7).spawn(len(made))[2]
+    treated = stream.random(300) < models.propensity.predict(covariates.iloc[600:900])
+    assert np.array_equal(made[2].table["A"].to_numpy(), treated.astype("int64"))
 
 
 def test_no_rows_are_refused(study):

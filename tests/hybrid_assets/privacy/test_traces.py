@@ -99,23 +99,31 @@ def test_rows_that_share_a_hash_are_told_apart(monkeypatch):
     ]
 
 
-def test_a_table_that_was_sampled_never_passes():
-    train, holdout, table = draw(900, 1), draw(700, 2), draw(4000, 3)
+def strangers(n, seed):
+    """Draw people of whom no two are alike."""
+    rng = np.random.default_rng(seed)
+    rows = {"age": rng.integers(0, 10**6, n), "site": rng.choice(["a", "b"], n)}
+    rows |= {"A": rng.integers(0, 2, n), "Y": rng.normal(0, 1, n).round(1)}
+    return SCHEMA.canonical(pd.DataFrame(rows))
+
+
+def test_a_table_that_passes_whole_cannot_pass_by_a_sample():
+    train, holdout, table = strangers(900, 1), strangers(700, 2), strangers(4000, 3)
     sample = table.iloc[::4]
-    policy, rng = PrivacyPolicy(), np.random.default_rng(0)
+    judged = {"policy": PrivacyPolicy(), "rng": np.random.default_rng(0), "sensitive": ["age"]}
     attacked = Attacked.of_blocks(cut(table, [1000]), sample, train, holdout, SCHEMA)
-    shares = {"W": evaluate_dcr(sample, train, holdout, SCHEMA.covariates).share}
-    found = evaluate_privacy(attacked, shares=shares, policy=policy, rng=rng, sensitive=["age"])
-    assert found.n_synthetic == 4000
-    assert found.n_sampled == 1000
-    assert found.verdict is not Verdict.PASS
+    found = evaluate_privacy(attacked, shares={}, **judged)
+    whole = evaluate_privacy(Attacked.of(table, train, holdout, SCHEMA), shares={}, **judged)
+    assert (whole.verdict, whole.n_sampled, whole.too_few_rows) == (Verdict.PASS, None, "")
+    assert (found.verdict, found.n_synthetic, found.n_sampled) == (
+        Verdict.INCONCLUSIVE,
+        4000,
+        1000,
+    )
+    assert {each.verdict for each in found.findings} == {Verdict.PASS}
     assert found.too_few_rows.startswith(
         "Attackers by likeness were given a random sample of 1,000 of 4,000 rows"
     )
-    whole = evaluate_privacy(
-        Attacked.of(sample, train, holdout, SCHEMA), shares=shares, policy=policy, rng=rng
-    )
-    assert (whole.n_sampled, whole.too_few_rows) == (None, "")
 
 
 def test_distances_of_a_sample_keep_the_counts_of_all_rows():

@@ -107,6 +107,22 @@ def test_a_better_verdict_than_the_findings(card, table, others, around):
     assert "privacy verdict: the card contradicts itself" in found
 
 
+def test_a_table_judged_by_a_sample_cannot_have_passed(card, table, others, around):
+    from dataclasses import replace
+
+    passed = replace(
+        card.privacy,
+        findings=[f for f in card.privacy.findings if f.verdict is Verdict.PASS],
+        verdict=Verdict.PASS,
+        n_holdout=card.privacy.policy.min_holdout,
+    )
+    for n_sampled, is_false in ((None, False), (100, True)):
+        told = replace(passed, n_sampled=n_sampled)
+        false = card.model_copy(update={"privacy": told})
+        found = faults(bundle_files(false, table, others), around)["card"]
+        assert ("privacy verdict: does not follow from the findings" in found) is is_false
+
+
 def test_rows_that_nobody_approved(card, table, others, around):
     other = table.iloc[::-1].reset_index(drop=True)
     found = faults(bundle_files(card, other, others), around)
