@@ -38,9 +38,10 @@ QUOTING = {"quoted", "quoted_text", "require_table"}
 HARMLESS = {"schema_sql", "_statements", "hexdigest"}  # packaged files, digits of a hash
 # Parameters that hold one of a fixed set of names, or a name quoted by the caller.
 QUOTED_PARAMETERS = {
+    ("warehouse/bucket_access.py", "give_to", "name"),
+    ("warehouse/catalog.py", "table_blocks", "table"),
     ("warehouse/catalog.py", "table_size", "table"),
     ("warehouse/user_tables.py", "_read", "table"),
-    ("warehouse/migration.py", "_content", "table"),
     ("warehouse/migration.py", "_replace_rows", "table"),
     ("warehouse/sealed_records.py", "append_sealed", "table"),
     ("warehouse/sealed_records.py", "sealed_rows", "table"),

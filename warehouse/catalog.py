@@ -22,7 +22,8 @@ def replace_table(
     A lake writes the chunks of one statement in the order in which its threads are done, so each
     block goes in alone and as one chunk.
     """
-    table, opened = f"main.{quoted(name)}", False
+    table = f"main.{quoted(name)}"
+    opened = False
     for block in blocks:
         columns = ", ".join(quoted(column) for column in block.column_names)
         rows = f"SELECT {columns} FROM temp.{quoted(_INCOMING)}"
