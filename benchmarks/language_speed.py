@@ -20,7 +20,7 @@ from benchmarks.language_quality import seed_table
 from hybrid_assets.generators.llm import LlmGenerator, LlmSettings
 from hybrid_assets.schema import TableSchema
 
-N_TINY, N_OURS, N_TUNED, N_DEFAULTS = 50_000, 50_000, 4_000, 2_000
+N_TINY, N_OURS, N_TUNED, N_DEFAULTS = 50_000, 10_000, 4_000, 2_000
 
 
 def tiny(table: pd.DataFrame, schema: TableSchema) -> None:
