@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,6 +14,18 @@ from dagster_project.private_errors import keep_output_private
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 N_TRIES = 5  # a task whose host is lost is run again, with the same stream
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a task raised, as a value: Ray would keep the words of an error, which may quote a cell.
+
+    Attributes
+    ----------
+    error : BaseException
+    """
+
+    error: BaseException
 
 
 class RayTasks(Executor):
@@ -57,13 +70,17 @@ class RayTasks(Executor):
 def _hand_over(future: "Future[Any]", task: "Future[Any]") -> None:
     if not future.set_running_or_notify_cancel():
         return
-    error = task.exception()
-    if error is None:
-        future.set_result(task.result())
+    lost = task.exception()
+    made = Failed(lost) if lost else task.result()
+    if isinstance(made, Failed):
+        future.set_exception(made.error)
     else:
-        future.set_exception(getattr(error, "cause", None) or error)
+        future.set_result(made)
 
 
 def _call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     keep_output_private()
-    return function(*args, **kwargs)
+    try:
+        return function(*args, **kwargs)
+    except Exception as error:
+        return Failed(error)

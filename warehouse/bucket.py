@@ -16,7 +16,7 @@ class SharedBucket:
     """Objects below ``s3://bucket/prefix``.
 
     A store shows an object whole or not at all. That a name is given once needs one that knows
-    conditional writes (``If-None-Match``: Amazon, MinIO, Ceph); hosts take turns besides.
+    conditional writes (``If-None-Match``; tried on moto alone); hosts take turns besides.
 
     Parameters
     ----------

@@ -84,6 +84,22 @@ def test_a_block_fails_in_its_own_words() -> None:
 
 
 @pytest.mark.usefixtures("_cluster")
+def test_ray_keeps_no_word_of_an_error() -> None:
+    """A library's error may quote a cell, and Ray shows what a task raised on its dashboard."""
+    from dagster_project.ray_tasks import RayTasks
+
+    def quoting(cell: str) -> None:
+        raise ValueError(f"could not convert {cell}")
+
+    with RayTasks() as workers, pytest.raises(ValueError, match="could not convert QUOTED-CELL"):
+        workers.submit(quoting, "QUOTED-CELL").result(60)
+    time.sleep(2)  # task events are sent every second
+    told = ray._private.state.state._get_all_task_events()
+    assert told
+    assert not any("QUOTED-CELL" in str(event) for event in told)
+
+
+@pytest.mark.usefixtures("_cluster")
 def test_blocks_end_with_whoever_wanted_them() -> None:
     from dagster_project.ray_tasks import RayTasks
 
