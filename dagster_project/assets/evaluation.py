@@ -80,6 +80,16 @@ SHOWN = [
 def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
     """Declare a generator's ``privacy_``, ``fidelity_evaluation`` and ``effect_estimates``."""
     tables = [f"{generator}/hybrid_triplets", f"{generator}/full_synthetic"]
+    return [
+        _privacy_evaluation(make, generator, tables),
+        _fidelity_evaluation(make, generator, tables),
+        _effect_estimates(make, generator, tables),
+    ]
+
+
+def _privacy_evaluation(
+    make: AssetFactory, generator: str, tables: list[str]
+) -> dg.AssetsDefinition:
     scorer = [f"{generator}/fitted_generator"] if can_score(make.study, generator) else []
     privacy_asset = f"{generator}/privacy_evaluation"
     copies = make.check(
@@ -94,7 +104,6 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         "Synthetic covariate rows are not closer to training people than chance allows.",
         blocking=False,
     )
-
     verdict = make.check(privacy_asset, CHECK, CHECK_MEANING, blocking=False)
     # a step that hands out without having said so would wait with a core of its own
     hands_out = make.study.n_synthetic > POINTS_HANDED_OUT
@@ -126,6 +135,12 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             checks=[*distance_checks(found[HYBRID_W], run.study), verdict_check(risks)],
         )
 
+    return privacy_evaluation
+
+
+def _fidelity_evaluation(
+    make: AssetFactory, generator: str, tables: list[str]
+) -> dg.AssetsDefinition:
     @make.asset(
         f"{generator}/fidelity_evaluation",
         deps=["splits", "propensity_model", "outcome_model", *tables],
@@ -154,6 +169,10 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             },
         )
 
+    return fidelity_evaluation
+
+
+def _effect_estimates(make: AssetFactory, generator: str, tables: list[str]) -> dg.AssetsDefinition:
     @make.asset(
         f"{generator}/effect_estimates",
         deps=["splits", *tables],
@@ -173,7 +192,7 @@ def evaluation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             },
         )
 
-    return [privacy_evaluation, fidelity_evaluation, effect_estimates]
+    return effect_estimates
 
 
 def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | None]]:

@@ -1,5 +1,7 @@
 """From a fitted generator to hybrid triplets, and the generator alone beside them."""
 
+from dataclasses import dataclass
+
 import dagster as dg
 
 from dagster_project.asset_factory import AssetFactory, Privacy
@@ -37,38 +39,74 @@ KINDS = {
     "dp": "python",
 }
 GPU_KINDS = ("gan", "llm", "great")
+MODEL, COVARIATES = "fitted_generator", "synthetic_covariates"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One generator's branch: what its assets are called, and how they are declared.
+
+    Parameters
+    ----------
+    make : AssetFactory
+    generator : str
+        The study's name of it.
+    """
+
+    make: AssetFactory
+    generator: str
+
+    @property
+    def kind(self) -> str:
+        """What kind of generator it is."""
+        return self.make.study.generators[self.generator].kind
+
+    @property
+    def pool(self) -> str | None:
+        """Where steps that fit or draw queue."""
+        return "gpu" if self.kind in GPU_KINDS else None
+
+    @property
+    def privacy(self) -> Privacy:
+        """Of what is drawn: bootstrapped covariates are people's own."""
+        return "confidential" if self.kind == "bootstrap" else "derived"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the generator is differentially private."""
+        return is_private(self.make.study, self.generator)
+
+    def named(self, name: str) -> str:
+        """Name an asset of the branch."""
+        return f"{self.generator}/{name}"
 
 
 def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefinition]:
     """Declare one generator's branch, from its fit to its two synthetic tables."""
-    kind = make.study.generators[generator].kind
-    pool = "gpu" if kind in GPU_KINDS else None
-    # bootstrapped covariates are people's own
-    privacy: Privacy = "confidential" if kind == "bootstrap" else "derived"
-    model_asset, covariates, triplets, full = (
-        f"{generator}/{name}"
-        for name in (
-            "fitted_generator",
-            "synthetic_covariates",
-            "hybrid_triplets",
-            "full_synthetic",
-        )
-    )
+    branch = Branch(make, generator)
+    own = private_nuisance_assets(make, generator) if branch.is_private else []
+    return [
+        _fitted_generator(branch),
+        _synthetic_covariates(branch),
+        *own,
+        _hybrid_triplets(branch),
+        _full_synthetic(branch),
+    ]
 
-    private, behind = is_private(make.study, generator), made_with(make.study, generator)
 
-    @make.asset(
-        model_asset,
+def _fitted_generator(branch: Branch) -> dg.AssetsDefinition:
+    @branch.make.asset(
+        branch.named(MODEL),
         deps=["splits"],
-        kinds={KINDS[kind]},
+        kinds={KINDS[branch.kind]},
         privacy="confidential",
-        pool=pool,
-        once=private,
+        pool=branch.pool,
+        once=branch.is_private,
     )
     def fitted_generator(run: AssetRun) -> AssetResult:
         """The generator, fitted to the training rows' covariates (a private one: whole rows)."""
         schema = run.schema()
-        if private:
+        if branch.is_private:
             files, told = paid_law(run, schema)
             recorded = run.record_model(files, metadata={**told, **lineage(run, schema)})
             run.unfinished_parts().remove()
@@ -82,12 +120,16 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         run.unfinished_parts().remove()
         return recorded
 
-    @make.asset(
-        covariates,
-        deps=["splits", model_asset],
-        kinds={"duckdb", KINDS[kind]},
-        privacy=privacy,
-        pool=pool,
+    return fitted_generator
+
+
+def _synthetic_covariates(branch: Branch) -> dg.AssetsDefinition:
+    @branch.make.asset(
+        branch.named(COVARIATES),
+        deps=["splits", branch.named(MODEL)],
+        kinds={"duckdb", KINDS[branch.kind]},
+        privacy=branch.privacy,
+        pool=branch.pool,
     )
     def synthetic_covariates(run: AssetRun) -> AssetResult:
         """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
@@ -105,12 +147,19 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         parts.remove()
         return recorded
 
-    @make.asset(
+    return synthetic_covariates
+
+
+def _hybrid_triplets(branch: Branch) -> dg.AssetsDefinition:
+    triplets, covariates = branch.named("hybrid_triplets"), branch.named(COVARIATES)
+    behind = made_with(branch.make.study, branch.generator)
+
+    @branch.make.asset(
         triplets,
         deps=[*dict.fromkeys([covariates, *behind, "seed_estimates", "splits"])],
         kinds={"duckdb"},
-        privacy=privacy,
-        checks=effect_checks(make, triplets, private=private),
+        privacy=branch.privacy,
+        checks=effect_checks(branch.make, triplets, private=branch.is_private),
     )
     def hybrid(run: AssetRun) -> AssetResult:
         """Covariates, then treatment from its own model, then the outcome, targeted to the seed."""
@@ -132,20 +181,25 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
             checks=effect_results(run, made),
         )
 
-    # a model that scores rows stays beside its table
-    keeps_model = can_score(make.study, generator)
+    return hybrid
 
-    @make.asset(
+
+def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
+    full = branch.named("full_synthetic")
+    # a model that scores rows stays beside its table
+    keeps_model = can_score(branch.make.study, branch.generator)
+
+    @branch.make.asset(
         full,
-        deps=["splits", *([model_asset] if private else [])],
-        kinds={"duckdb", KINDS[kind]},
-        privacy="confidential" if keeps_model else privacy,
-        pool=pool,
+        deps=["splits", *([branch.named(MODEL)] if branch.is_private else [])],
+        kinds={"duckdb", KINDS[branch.kind]},
+        privacy="confidential" if keeps_model else branch.privacy,
+        pool=branch.pool,
     )
     def full_synthetic(run: AssetRun) -> AssetResult:
         """The generator alone, treatment and outcome included: the baseline that fails."""
         schema = run.schema()
-        model = stored_generator(run, schema) if private else _fit(run, schema)
+        model = stored_generator(run, schema) if branch.is_private else _fit(run, schema)
         rng = run.study.random_generator(f"{full}/rows")
         parts = run.unfinished_parts()
         drawn = ValidRows(model, schema, run.study.n_synthetic, rng, parts)
@@ -164,8 +218,7 @@ def generation_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefin
         parts.remove()
         return recorded
 
-    own = private_nuisance_assets(make, generator) if private else []
-    return [fitted_generator, synthetic_covariates, *own, hybrid, full_synthetic]
+    return full_synthetic
 
 
 def _fit(run: AssetRun, schema: TableSchema) -> CovariateGenerator:
