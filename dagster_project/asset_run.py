@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import dagster as dg
 import numpy as np
@@ -163,7 +163,7 @@ class AssetRun(AssetInputs):
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})})
 
-    def record_release(self, make: Callable[[ReleaseSlot], Mapping[str, bytes]]) -> AssetResult:
+    def record_release(self, make: Callable[[ReleaseSlot], Mapping[str, IO[bytes]]]) -> AssetResult:
         """Write the asset's release under the next number and describe it."""
         releases = self.storage.releases(self.study.name)
         release = releases.write(self.asset, make, self.origin())

@@ -1,7 +1,7 @@
 """What a release holds, gathered from the candidate and the evaluations; nothing confidential."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ from hybrid_assets.release.measured_coverage import MEASURED_COVERAGE
 from hybrid_assets.release.public_settings import public_settings
 from hybrid_assets.release.table_effects import AnalysisPlan, table_effects
 from hybrid_assets.schema import TableSchema
-from warehouse import KeyedHash, Trace
+from warehouse import KeyedHash, TableBlocks, Trace
 
 SEED: Final = "seed_table"
 
@@ -47,8 +47,8 @@ class ReleaseContents:
 
     Attributes
     ----------
-    table : DataFrame
-        The rows that leave.
+    rows : TableBlocks
+        Those that leave.
     draft : ReleaseCard
         Numbered 0, before any audit log.
     others : dict of str to bytes
@@ -57,7 +57,7 @@ class ReleaseContents:
         Of the audit log when the release was begun: what was checked holds while there are no more.
     """
 
-    table: pd.DataFrame
+    rows: TableBlocks
     draft: ReleaseCard
     others: dict[str, bytes]
     n_entries: int
@@ -75,9 +75,9 @@ def release_contents(run: AssetRun) -> ReleaseContents:
     candidate, generator, study = candidate_of(run.generator), run.generator, run.study
     gates, origin, approval = require_passed(run), require_present(run), require_approval(run)
     require_same_loss(study.name, gates.facts.privacy_loss, privacy_loss(run))
-    table, files = run.table(candidate), run.files(candidate)
+    rows, files = run.stored(candidate), run.files(candidate)
     schema = TableSchema.model_validate_json(files[SCHEMA_FILE])
-    columns = data_dictionary(table, schema, study.release.descriptions)
+    columns = data_dictionary(_frames(rows), schema, study.release.descriptions)
     told = fingerprint(run)
     draft = ReleaseCard(
         study=study.name,
@@ -86,11 +86,11 @@ def release_contents(run: AssetRun) -> ReleaseContents:
         generator=generator,
         number=0,
         released_on=today(),
-        n_rows=len(table),
+        n_rows=rows.n_rows,
         design=study.design.kind,
         assignment=study.assignment,
         columns=columns,
-        effect=_effect(study, json.loads(files[SEED_FILE]), table, columns, gates),
+        effect=_effect(study, json.loads(files[SEED_FILE]), rows, columns, gates),
         privacy=EVALUATIONS.validate_json(files[EVALUATION_FILE]),
         gates=gates,
         approval=approval,
@@ -98,7 +98,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
             study.design.kind,
             holds_counterfactuals=study.release.include_counterfactuals,
             is_private=is_private(study, generator),
-            n_rows=len(table),
+            n_rows=rows.n_rows,
         ),
         settings=public_settings(study, generator),
         origin=_origin(origin, told),
@@ -111,7 +111,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
         ENVIRONMENT: environment_lock(),
         LINEAGE: "\n".join([*lines, ""]).encode(),
     }
-    return ReleaseContents(table, draft, others, n_entries)
+    return ReleaseContents(rows, draft, others, n_entries)
 
 
 def require_same_loss(study: str, told: PrivacyLoss | None, now: PrivacyLoss | None) -> None:
@@ -137,7 +137,7 @@ def fingerprint(run: AssetRun) -> Callable[[str], str]:
 def _effect(
     study: StudyFile,
     seed: dict[str, Any],
-    table: pd.DataFrame,
+    rows: TableBlocks,
     columns: tuple[DictionaryColumn, ...],
     gates: GateReport,
 ) -> EffectFidelity:
@@ -158,11 +158,17 @@ def _effect(
         ),
         exact=facts.psi_exact,
         drift_in_standard_errors=facts.drift,
-        inference_factor=inference_factor(len(table), plan.n_people),
+        inference_factor=inference_factor(rows.n_rows, plan.n_people),
         plan=plan,
-        estimates=table_effects(table, released_schema(columns, study.name), plan),
+        estimates=table_effects(
+            _frames(rows), rows.n_rows, released_schema(columns, study.name), plan
+        ),
         measured_coverage=MEASURED_COVERAGE,
     )
+
+
+def _frames(rows: TableBlocks) -> Iterator[pd.DataFrame]:
+    return (block.to_pandas() for block in rows.blocks())
 
 
 def _origin(found: Trace, told: Callable[[str], str]) -> Origin:

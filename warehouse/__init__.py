@@ -3,9 +3,9 @@
 from warehouse.arrow_tables import storable_table
 from warehouse.audit_check import AuditCheck, check_audit
 from warehouse.audit_trail import AuditTrail, CheckRecord, Severity, SubjectSplit
-from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
+from warehouse.checksums import CHECKSUMS, altered, checksums, folder_digests
 from warehouse.connection import BoundedWait
-from warehouse.data_version import data_version
+from warehouse.data_version import data_version, data_version_of
 from warehouse.databases import LakeSettings, lake_settings, stored_studies, use_storage
 from warehouse.decisions import Decision, DecisionStore
 from warehouse.errors import (
@@ -82,11 +82,12 @@ __all__ = [
     "check_audit",
     "checksums",
     "data_version",
+    "data_version_of",
+    "folder_digests",
     "lake_settings",
     "latest_entry",
     "migrate",
     "read_duckdb_table",
-    "read_folder",
     "storable_table",
     "stored_studies",
     "trace",

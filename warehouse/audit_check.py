@@ -1,6 +1,5 @@
 """Whether a home still holds what its audit log says: the log, tables, models, files, releases."""
 
-import hashlib
 import json
 import shutil
 import time
@@ -13,7 +12,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from warehouse import audit_log, catalog
-from warehouse.checksums import CHECKSUMS, altered, read_folder
+from warehouse.checksums import CHECKSUMS, altered, folder_digests, sha256_of
 from warehouse.connection import BoundedWait
 from warehouse.databases import lake_settings, shared_files, study_database, use_storage
 from warehouse.decisions import Decision, DecisionStore
@@ -93,7 +92,7 @@ def _checked_files(home: Path, study: str) -> Iterator[Path]:
         wanted = [name for name in releases if name.rpartition("/")[0] in whole]
         for name in (*wanted, *shared.names(f"reports/{study}")):
             make_private_folder((copy / name).parent)
-            (copy / name).write_bytes(shared.get(name) or b"")
+            shared.get_file(name, copy / name)
         yield copy
 
 
@@ -163,7 +162,7 @@ def _page_faults(folder: Path, pages: dict[str, LogEntry]) -> Iterator[str]:
         files = [*folder.glob(f"{table_name(asset)}.*")]
         if not files:
             yield f"audit log entry {entry.sequence}: the document {asset} is missing"
-        elif {entry.data_version} != {_sha256(file) for file in files}:
+        elif {entry.data_version} != {sha256_of(file) for file in files}:
             yield f"audit log entry {entry.sequence}: the document {asset} was altered"
 
 
@@ -183,7 +182,7 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
         generator, name = folder.parent.name, f"release {folder.parent.name}/{folder.name}"
         sums = folder / CHECKSUMS
         if sums.is_file():
-            sealed.setdefault((generator, _sha256(sums)), []).append(folder)
+            sealed.setdefault((generator, sha256_of(sums)), []).append(folder)
             yield from (f"{name}: {fault}" for fault in _file_faults(folder))
         else:
             yield f"{name} has lost its {CHECKSUMS}"
@@ -207,7 +206,7 @@ def _release_faults(folders: Sequence[Path], entries: Sequence[LogEntry]) -> Ite
 
 def _file_faults(folder: Path) -> list[str]:
     try:
-        return altered(read_folder(folder))
+        return altered(folder, folder_digests(folder))
     except CorruptRelease as fault:
         return [str(fault)]
 
@@ -228,7 +227,3 @@ def _anchor_faults(name: str, folder: Path, entries: Sequence[LogEntry]) -> Iter
         )
     elif heads[n_entries] != head:
         yield f"{name}: audit log entry {n_entries}, or one before it, was rewritten since"
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,11 +1,13 @@
 """Shared files as objects of a bucket, through fsspec's s3fs."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from warehouse.bucket_access import SCHEME, bucket_access
+from warehouse.checksums import sha256_of
 from warehouse.errors import StorageUnavailable
 from warehouse.shared_files import is_plain, required_plain
 
@@ -47,6 +49,17 @@ class SharedBucket:
                 return self.get(name) == content
         return True
 
+    def put_new_file(self, name: str, file: Path) -> bool:
+        """Write an object from a file, in parts if it is large, unless there is one."""
+        with self._objects() as objects:
+            try:
+                objects.put_file(str(file), self._path(name), mode="create")
+            except FileExistsError:  # as in `put_new`
+                with objects.open(self._path(name), "rb") as there:
+                    found = hashlib.file_digest(there, "sha256").hexdigest()
+                return found == sha256_of(file)
+        return True
+
     def get(self, name: str) -> bytes | None:
         """Give an object's content, None if there is none."""
         with self._objects() as objects:
@@ -56,6 +69,16 @@ class SharedBucket:
                 self._require_bucket(objects)
                 return None
             return content
+
+    def get_file(self, name: str, file: Path) -> bool:
+        """Write an object's content to a file of this host."""
+        with self._objects() as objects:
+            try:
+                objects.get_file(self._path(name), str(file))
+            except FileNotFoundError:
+                self._require_bucket(objects)
+                return False
+        return True
 
     def names(self, folder: str) -> list[str]:
         """Name all objects below a folder."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from warehouse.errors import CorruptRelease, InvalidName
@@ -11,8 +11,20 @@ CHECKSUMS = "SHA256SUMS"
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # nothing that coreutils would escape
 
 
-def checksums(files: Mapping[str, bytes]) -> bytes:
+def checksums(digests: Mapping[str, str]) -> bytes:
     """List the SHA-256 of named contents, sorted by name.
+
+    Raises
+    ------
+    InvalidName
+        See `require_names`.
+    """
+    require_names(digests)
+    return b"".join(f"{digests[name]}  {name}\n".encode() for name in sorted(digests))
+
+
+def require_names(names: Iterable[str]) -> None:
+    """Refuse names that the list cannot hold.
 
     Raises
     ------
@@ -20,16 +32,13 @@ def checksums(files: Mapping[str, bytes]) -> bytes:
         If a name is not made of letters, digits, points, dashes and underscores, or is that of
         the list itself.
     """
-    for name in files:
+    for name in names:
         if not _FILE.fullmatch(name) or name == CHECKSUMS:
             raise InvalidName(f"release file {name!r}: use letters, digits, '.', '-' and '_'")
-    return b"".join(
-        f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n".encode() for name in sorted(files)
-    )
 
 
-def read_folder(folder: Path) -> dict[str, bytes]:
-    """Read the files of a release, plain ones in one folder, whatever they hold.
+def folder_digests(folder: Path) -> dict[str, str]:
+    """Hash the files of a release by name, plain ones in one folder, whatever they hold.
 
     Raises
     ------
@@ -39,30 +48,43 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     folder = Path(folder)
     if not folder.is_dir():
         raise CorruptRelease(f"{folder} is not a release: there is no such folder")
-    files = {}
+    digests = {}
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not path.is_file():
             raise CorruptRelease(f"{path.name!r} is not a plain file: no release has such a thing")
-        files[path.name] = path.read_bytes()
-    return files
+        digests[path.name] = sha256_of(path)
+    return digests
 
 
-def altered(files: Mapping[str, bytes]) -> list[str]:
-    """Say which files differ from the list among them; empty if every byte is as listed.
+def sha256_of(path: Path) -> str:
+    """Hash a file, however large."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def altered(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """Say which files of a folder differ from the list among them; empty if none does.
 
     The list must also be written as `checksums` writes it, so that no byte of it is free.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    digests : mapping of str to str
+        As `folder_digests` gives them.
     """
-    content = {name: each for name, each in files.items() if name != CHECKSUMS}
-    if CHECKSUMS not in files:
+    found = {name: digest for name, digest in digests.items() if name != CHECKSUMS}
+    if CHECKSUMS not in digests:
         return [f"{CHECKSUMS} is missing"]
-    lines = files[CHECKSUMS].decode("utf-8", "replace").splitlines()
+    written = (Path(folder) / CHECKSUMS).read_bytes()
+    lines = written.decode("utf-8", "replace").splitlines()
     listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}
-    faults = [f"{name} is missing" for name in sorted(listed.keys() - content.keys())]
-    for name, each in content.items():
+    faults = [f"{name} is missing" for name in sorted(listed.keys() - found.keys())]
+    for name, digest in found.items():
         if name not in listed:
             faults.append(f"{name} is not listed")
-        elif hashlib.sha256(each).hexdigest() != listed[name]:
+        elif digest != listed[name]:
             faults.append(f"{name} is altered")
-    if not faults and checksums(content) != files[CHECKSUMS]:
+    if not faults and checksums(found) != written:
         faults.append(f"{CHECKSUMS} is altered")
     return faults

@@ -12,6 +12,7 @@ order and every bit of every value do (so -0.0 is not 0.0).
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -31,8 +32,17 @@ def data_version(table: pa.Table) -> str:
     str
         SHA-256, 64 hexadecimal digits.
     """
-    running = RunningVersion(table.schema)
-    running.add(table)
+    return data_version_of([table])
+
+
+def data_version_of(blocks: Iterable[pa.Table]) -> str:
+    """Return the same of a table that comes in blocks, at least one, all of one schema."""
+    running: RunningVersion | None = None
+    for block in blocks:
+        running = running or RunningVersion(block.schema)
+        running.add(block)
+    if running is None:
+        raise ValueError("expected at least one block of rows; got none")
     return running.version
 
 

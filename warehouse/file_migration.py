@@ -7,7 +7,7 @@ from pathlib import Path
 from warehouse.checksums import CHECKSUMS
 from warehouse.errors import CorruptDocument, StorageUnavailable
 from warehouse.model_folder import MANIFEST
-from warehouse.release import protect
+from warehouse.release_folder import protect
 from warehouse.shared_files import SharedFiles
 
 # A folder of models or releases is there when its list is: the list comes last.

@@ -7,12 +7,7 @@ copies. One without `CHECKSUMS`, whose writer was killed, is none, and its numbe
 """
 
 import hashlib
-import os
-import secrets
-import shutil
-import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,18 +15,21 @@ import duckdb
 
 from warehouse import audit_log
 from warehouse.audit_log import Materialization
-from warehouse.checksums import CHECKSUMS, altered, checksums, read_folder
+from warehouse.checksums import CHECKSUMS, altered, folder_digests
 from warehouse.connection import BoundedWait
 from warehouse.databases import shared_files, study_database
 from warehouse.errors import CorruptRelease, ReleaseNotFound, StorageUnavailable
 from warehouse.log_entries import read_log
 from warehouse.names import check_study, table_name
-from warehouse.private_files import make_private_folder, sync
 from warehouse.provenance import Provenance
-
-READ_ONLY_FILE, READ_ONLY_FOLDER = 0o400, 0o500
-_UNFINISHED, _FETCHED = "unfinished", "fetched"
-_LEFTOVER_SECONDS = 24 * 60 * 60.0
+from warehouse.release_folder import (
+    Content,
+    fetched_folder,
+    move_into_place,
+    replace_folder,
+    unfinished_folder,
+    write_files,
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class ReleaseStore:
     def write(
         self,
         asset: str,
-        make: Callable[[ReleaseSlot], Mapping[str, bytes]],
+        make: Callable[[ReleaseSlot], Mapping[str, Content]],
         provenance: Provenance,
     ) -> Release:
         """Make a release under the next number, put it into place and log it.
@@ -112,7 +110,8 @@ class ReleaseStore:
         asset : str
             ``"<generator>/release_bundle"``.
         make : callable
-            Gives the contents by file name, `CHECKSUMS` not among them.
+            Gives the contents by file name, `CHECKSUMS` not among them: bytes, or an open binary
+            file where they are many, which is copied from its start.
         provenance : Provenance
             Where the release came from.
 
@@ -124,18 +123,15 @@ class ReleaseStore:
             If the database, the disk or what hosts share cannot be had; no release appears.
         """
         generator = asset.rpartition("/")[0]
-        folder = self._home / self._name(generator)
         wait = BoundedWait(f"the warehouse of study {self.study!r}", self.wait_seconds)
         with self._database.writing(wait, provenance.run_id) as connection:
-            make_private_folder(folder)
-            _remove_unfinished(folder)
             slot = self._slot(connection, asset, generator)
-            files = dict(make(slot))
-            files[CHECKSUMS] = checksums(files)
-            final = folder / f"{slot.number:04d}"
-            self._publish(files, self._name(generator, slot.number))
-            _place(files, final, folder / f".{_UNFINISHED}-{final.name}")
-            sha256 = hashlib.sha256(files[CHECKSUMS]).hexdigest()
+            name = self._name(generator, slot.number)
+            final = self._home / name
+            with unfinished_folder(final) as unfinished:
+                sha256 = write_files(make(slot), unfinished)
+                self._publish(unfinished, name)
+                move_into_place(unfinished, final)
             made = Materialization(asset, "document", sha256, None, provenance)
             audit_log.append_entry(connection, made)
         return Release(generator, slot.number, final, sha256)
@@ -177,10 +173,11 @@ class ReleaseStore:
                 f"study {self.study!r} has no release {number} of {generator!r}; hybrid release "
                 "makes one"
             )
-        shared = self._shared.names(name)
-        files = {each.rpartition("/")[2]: self._shared.get(each) or b"" for each in shared}
-        _require_intact(files, f"{self._shared.place}/{name}")
-        _replace(files, folder)
+        with fetched_folder(folder) as copy:
+            for each in self._shared.names(name):
+                self._shared.get_file(each, copy / each.rpartition("/")[2])
+            _require_intact(copy, f"{self._shared.place}/{name}")
+            replace_folder(copy, folder)
         return folder
 
     def _logged(self) -> frozenset[tuple[str, str]]:
@@ -202,9 +199,8 @@ class ReleaseStore:
             If a file is altered, missing or added.
         """
         folder = self.folder(generator, number)
-        files = read_folder(folder)
-        _require_intact(files, str(folder))
-        return files
+        _require_intact(folder, str(folder))
+        return {file.name: file.read_bytes() for file in folder.iterdir()}
 
     def _name(self, generator: str = "", number: int = 0) -> str:
         parts = ["releases", self.study]
@@ -219,9 +215,10 @@ class ReleaseStore:
             content = self._shared.get(listed.relative_to(self._home).as_posix())
         return hashlib.sha256(content or b"").hexdigest()
 
-    def _publish(self, files: Mapping[str, bytes], name: str) -> None:
+    def _publish(self, folder: Path, name: str) -> None:
+        files = (file.name for file in folder.iterdir())
         for file in sorted(files, key=lambda file: (file == CHECKSUMS, file)):
-            if not self._shared.put_new(f"{name}/{file}", files[file]):
+            if not self._shared.put_new_file(f"{name}/{file}", folder / file):
                 raise StorageUnavailable(
                     f"{name} was given to another release in {self._shared.place} meanwhile; "
                     "nothing was released: run again"
@@ -232,7 +229,7 @@ class ReleaseStore:
     ) -> ReleaseSlot:
         """Count folders and log entries: a number stays taken if its folder was moved away."""
         folder = self._home / self._name(generator)
-        numbers = [int(each.name) for each in _numbered(folder.iterdir())]
+        numbers = [int(each.name) for each in _numbered(folder.glob("*"))]
         shared = self._shared.names(self._name(generator))
         begun = (name.split("/")[3] for name in shared)
         numbers += [int(number) for number in begun if number.isdecimal()]
@@ -241,61 +238,11 @@ class ReleaseStore:
         return ReleaseSlot(number, *end, self._database.snapshot())
 
 
-def _require_intact(files: Mapping[str, bytes], where: str) -> None:
-    faults = altered(files)
+def _require_intact(folder: Path, where: str) -> None:
+    faults = altered(folder, folder_digests(folder))
     if faults:
         raise CorruptRelease(f"release {where}: {'; '.join(faults)}; do not hand it out")
 
 
 def _numbered(folders: Iterable[Path]) -> list[Path]:
     return [folder for folder in folders if folder.name.isdecimal()]
-
-
-def _remove_unfinished(folder: Path) -> None:
-    """Remove what killed writers left: who is here has the lock, so nobody is writing."""
-    for leftover in folder.glob(f".{_UNFINISHED}-*"):
-        _remove(leftover)
-
-
-def protect(folder: Path) -> None:
-    """Make a release's files and folder read-only."""
-    for file in folder.iterdir():
-        file.chmod(READ_ONLY_FILE)
-    folder.chmod(READ_ONLY_FOLDER)
-
-
-def _replace(files: Mapping[str, bytes], folder: Path) -> None:
-    """Put a checked copy into its place, unless another reader just did."""
-    make_private_folder(folder.parent)
-    aside = folder.with_name(f".{_FETCHED}-{secrets.token_hex(8)}")
-    if folder.is_dir():
-        folder.chmod(0o700)
-        folder.rename(aside)
-    try:
-        _place(files, folder, folder.with_name(f".{_FETCHED}-{secrets.token_hex(8)}"))
-    except OSError:
-        if not folder.is_dir():
-            raise
-    for leftover in folder.parent.glob(f".{_FETCHED}-*"):
-        with suppress(FileNotFoundError):  # removed by another reader
-            if leftover == aside or leftover.stat().st_ctime < time.time() - _LEFTOVER_SECONDS:
-                _remove(leftover)
-
-
-def _remove(folder: Path) -> None:
-    folder.chmod(0o700)
-    shutil.rmtree(folder)
-
-
-def _place(files: Mapping[str, bytes], final: Path, unfinished: Path) -> None:
-    unfinished.mkdir(mode=0o700)
-    for name, content in files.items():
-        descriptor = os.open(unfinished / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-    sync(unfinished)
-    protect(unfinished)
-    unfinished.rename(final)
-    sync(final.parent)

@@ -4,13 +4,14 @@ Names are those in a home: ``models/<sha256>/manifest.json``. Where a home keeps
 the shared file is written first and the copy after it.
 """
 
+import io
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from warehouse.errors import InvalidName, StorageUnavailable
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
@@ -34,8 +35,14 @@ class SharedFiles(Protocol):
     def put_new(self, name: str, content: bytes) -> bool:
         """Write a file unless it is there: False if it is, whoever was first."""
 
+    def put_new_file(self, name: str, file: Path) -> bool:
+        """Write the content of a file of this host unless the name is taken: False if it is."""
+
     def get(self, name: str) -> bytes | None:
         """Give a file's content, None if it is not there."""
+
+    def get_file(self, name: str, file: Path) -> bool:
+        """Write what is there to a file of this host: False if there is nothing."""
 
     def names(self, folder: str) -> list[str]:
         """Name all files below a folder, sorted; none if there is no such folder."""
@@ -76,8 +83,16 @@ class Unshared:
         """Leave it to the home, in which nobody else is first."""
         return True
 
+    def put_new_file(self, name: str, file: Path) -> bool:
+        """Leave it to the home, in which nobody else is first."""
+        return True
+
     def get(self, name: str) -> bytes | None:
         """Give nothing: what there is is in the home."""
+
+    def get_file(self, name: str, file: Path) -> bool:
+        """Give nothing: what there is is in the home."""
+        return False
 
     def names(self, folder: str) -> list[str]:
         """Name nothing."""
@@ -106,29 +121,34 @@ class SharedFolder:
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file beside its place and move it there."""
-        with self._refusals(), self._written(name, content) as own:
-            own.replace(self._path(name))
-            sync(own.parent)
+        self._put(name, io.BytesIO(content))
 
     def put_file(self, name: str, file: Path) -> None:
         """Write the content of another file."""
-        self.put(name, file.read_bytes())
+        with file.open("rb") as content:
+            self._put(name, content)
 
     def put_new(self, name: str, content: bytes) -> bool:
         """Write a file unless it is there."""
-        with self._refusals(), self._written(name, content) as own:
-            try:
-                os.link(own, self._path(name))
-            except FileExistsError:
-                return False
-            sync(own.parent)
-        return True
+        return self._put_new(name, io.BytesIO(content))
+
+    def put_new_file(self, name: str, file: Path) -> bool:
+        """Write the content of another file unless the name is taken."""
+        with file.open("rb") as content:
+            return self._put_new(name, content)
 
     def get(self, name: str) -> bytes | None:
         """Give a file's content, None if it is not there."""
         with self._refusals(), suppress(*_ABSENT):
             return self._path(name).read_bytes()
         return None
+
+    def get_file(self, name: str, file: Path) -> bool:
+        """Copy a file to this host."""
+        with self._refusals(), suppress(*_ABSENT):
+            shutil.copyfile(self._path(name), file)
+            return True
+        return False
 
     def names(self, folder: str) -> list[str]:
         """Name all files below a folder but hidden ones, which are not finished."""
@@ -152,8 +172,22 @@ class SharedFolder:
     def _path(self, name: str) -> Path:
         return self._root / required_plain(name)
 
+    def _put(self, name: str, content: IO[bytes]) -> None:
+        with self._refusals(), self._written(name, content) as own:
+            own.replace(self._path(name))
+            sync(own.parent)
+
+    def _put_new(self, name: str, content: IO[bytes]) -> bool:
+        with self._refusals(), self._written(name, content) as own:
+            try:
+                os.link(own, self._path(name))
+            except FileExistsError:
+                return False
+            sync(own.parent)
+        return True
+
     @contextmanager
-    def _written(self, name: str, content: bytes) -> Iterator[Path]:
+    def _written(self, name: str, content: IO[bytes]) -> Iterator[Path]:
         """Write a hidden file of our own: two hosts may write one name at once."""
         place = self._path(name)
         make_private_folder(place.parent)
@@ -161,7 +195,7 @@ class SharedFolder:
         try:
             descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+                shutil.copyfileobj(content, file)
                 file.flush()
                 os.fsync(file.fileno())
             yield own

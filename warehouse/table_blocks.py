@@ -1,9 +1,9 @@
 """A table in blocks of rows: however many there are, few of them are in memory at once."""
 
-import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -12,13 +12,12 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.arrow_tables import storable_table
-from warehouse.data_version import RunningVersion
+from warehouse.data_version import data_version_of
 from warehouse.errors import StorageUnavailable, UnstorableTable
-from warehouse.private_files import make_private_folder
+from warehouse.private_files import unnamed_file
 
 BLOCK_ROWS = 250_000
 _BATCH_ROWS = 50_000  # read at once for a few of them
-_BYTES_IN_MEMORY = 32_000_000
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -50,7 +49,7 @@ class TableBlocks:
     """
 
     def __init__(self, blocks: Iterable[pd.DataFrame | pa.Table], folder: Path) -> None:
-        file = _private_file(folder)
+        file = unnamed_file(folder)
         weakref.finalize(self, file.close)
         batches = _batches_of_one_size(_alike(storable_table(block) for block in blocks))
         try:
@@ -70,10 +69,7 @@ class TableBlocks:
     @cached_property
     def data_version(self) -> str:
         """The hash that identifies the content."""
-        running = RunningVersion(self.schema)
-        for batch in self._batches():
-            running.add(batch)
-        return running.version
+        return data_version_of(chain([self.schema.empty_table()], self._batches()))
 
     def blocks(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Give `BLOCK_ROWS` rows at a time, in order, of some columns or of all.
@@ -114,15 +110,6 @@ class TableBlocks:
     def _batches(self) -> Iterator[pa.Table]:
         for k in range(self._file.num_record_batches):
             yield pa.Table.from_batches([self._file.get_batch(k)])
-
-
-def _private_file(folder: Path) -> IO[bytes]:
-    """Open a file that moves from memory to an unnamed place on disk as it grows."""
-    try:
-        make_private_folder(folder)
-    except OSError as error:
-        raise StorageUnavailable(f"{folder} cannot be made; check its permissions") from error
-    return tempfile.SpooledTemporaryFile(_BYTES_IN_MEMORY, dir=str(folder))
 
 
 def _written(batches: Iterator[pa.Table], file: IO[bytes]) -> tuple[pa.Schema, int]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import duckdb
 import pandas as pd
@@ -21,7 +22,7 @@ from warehouse.errors import (
 )
 from warehouse.model_folder import ModelVersion
 from warehouse.names import check_study, table_name
-from warehouse.private_files import make_private_folder, replace_file
+from warehouse.private_files import make_private_folder, replace_file, unnamed_file
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.shared_files import SharedFolder
 from warehouse.table_blocks import TableBlocks
@@ -66,6 +67,10 @@ class Warehouse:
         Nobody waits meanwhile: the database is not open.
         """
         return TableBlocks(blocks, self._home)
+
+    def unnamed_file(self) -> IO[bytes]:
+        """Open a file for what is written before its place is known; gone once it is closed."""
+        return unnamed_file(self._home)
 
     def record_table(
         self,

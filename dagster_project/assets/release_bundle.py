@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 
@@ -11,8 +12,9 @@ from dagster_project.release_contents import ReleaseContents, release_contents
 from dagster_project.release_permission import candidate_of
 from hybrid_assets.errors import ReleaseError
 from hybrid_assets.release.attestation import signed
-from hybrid_assets.release.bundle import bundle_files
+from hybrid_assets.release.bundle import TableFiles, bundle_files, write_rows
 from hybrid_assets.release.card import AuditHead
+from hybrid_assets.release.release_file import ReleaseFile
 from hybrid_assets.release.verify import predicate_of
 from warehouse import ReleaseSlot
 
@@ -33,12 +35,17 @@ def release_bundle_assets(make: AssetFactory, generator: str) -> list[dg.AssetsD
     def release_bundle(run: AssetRun) -> AssetResult:
         """A numbered folder that explains itself and that anyone can verify (`hybrid verify`)."""
         contents, key = release_contents(run), _signing_key()
-        return run.record_release(lambda slot: _files(contents, slot, key))
+        columns, laid_aside = contents.draft.columns, run.warehouse.unnamed_file
+        with laid_aside() as parquet, laid_aside() as csv:
+            rows = write_rows(contents.rows.blocks(), columns, parquet, csv)
+            return run.record_release(lambda slot: _files(contents, rows, slot, key))
 
     return [release_bundle]
 
 
-def _files(contents: ReleaseContents, slot: ReleaseSlot, key: bytes | None) -> dict[str, bytes]:
+def _files(
+    contents: ReleaseContents, rows: TableFiles, slot: ReleaseSlot, key: bytes | None
+) -> dict[str, IO[bytes]]:
     if slot.n_entries != contents.n_entries:
         raise ReleaseError(
             f"study {contents.draft.study!r}: expected nothing new in the audit log since the "
@@ -47,8 +54,11 @@ def _files(contents: ReleaseContents, slot: ReleaseSlot, key: bytes | None) -> d
     head = AuditHead(n_entries=slot.n_entries, entry_hash=slot.entry_hash, snapshot=slot.snapshot)
     numbered = {"number": slot.number, "audit_head": head}
     card = contents.draft.model_copy(update=numbered)
-    files = bundle_files(card, contents.table, contents.others)
-    return files | (signed(files, predicate_of(card), key) if key else {})
+    files = bundle_files(card, rows, contents.others)
+    if key:
+        made = signed(files, predicate_of(card), key)
+        files |= {name: ReleaseFile.of(content) for name, content in made.items()}
+    return {name: file.open() for name, file in files.items()}
 
 
 def _signing_key() -> bytes | None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hybrid_assets.errors import ReleaseError
+from hybrid_assets.release.release_file import ReleaseFile
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,13 +25,13 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
 def signed(
-    files: Mapping[str, bytes], predicate: Mapping[str, Any], key: bytes
+    files: Mapping[str, ReleaseFile], predicate: Mapping[str, Any], key: bytes
 ) -> dict[str, bytes]:
     """Sign the files of a release.
 
     Parameters
     ----------
-    files : mapping of str to bytes
+    files : mapping of str to ReleaseFile
         All but the checksums.
     predicate : mapping
         What is said of them; JSON.
@@ -63,13 +64,13 @@ def signed(
 
 
 def signature_faults(
-    files: Mapping[str, bytes], predicate: Mapping[str, Any], trusted: bytes | None
+    files: Mapping[str, ReleaseFile], predicate: Mapping[str, Any], trusted: bytes | None
 ) -> list[str]:
     """Check the signature of a release; empty if it is there and right.
 
     Parameters
     ----------
-    files : mapping of str to bytes
+    files : mapping of str to ReleaseFile
         All but the checksums.
     predicate : mapping
         What the statement must say of them.
@@ -81,13 +82,14 @@ def signature_faults(
 
     if not {ENVELOPE, PUBLIC_KEY} <= files.keys():
         return ["the release is not signed"]
-    public, asked_for = _public_key(files[PUBLIC_KEY]), _public_key(trusted or files[PUBLIC_KEY])
+    own = files[PUBLIC_KEY].read()
+    public, asked_for = _public_key(own), _public_key(trusted or own)
     if public is None or asked_for is None:
         return ["a public key is not an Ed25519 key in PEM"]
     if _pem(public) != _pem(asked_for):
         return ["signed with another key than the trusted one"]
     try:
-        envelope = json.loads(files[ENVELOPE])
+        envelope = json.loads(files[ENVELOPE].read())
         payload = base64.b64decode(envelope["payload"], validate=True)
         found = base64.b64decode(envelope["signatures"][0]["sig"], validate=True)
         public.verify(found, pre_authentication(payload))
@@ -103,11 +105,8 @@ def pre_authentication(payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def _statement(files: Mapping[str, bytes], predicate: Mapping[str, Any]) -> bytes:
-    subject = [
-        {"name": name, "digest": {"sha256": hashlib.sha256(files[name]).hexdigest()}}
-        for name in sorted(files)
-    ]
+def _statement(files: Mapping[str, ReleaseFile], predicate: Mapping[str, Any]) -> bytes:
+    subject = [{"name": name, "digest": {"sha256": files[name].sha256}} for name in sorted(files)]
     document = {
         "_type": STATEMENT_TYPE,
         "subject": subject,

@@ -3,42 +3,100 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import IO
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from hybrid_assets.approval import Approval
 from hybrid_assets.release.card import ReleaseCard
 from hybrid_assets.release.card_page import card_html
 from hybrid_assets.release.croissant import croissant_json
-from hybrid_assets.release.dictionary import decimals_of, dictionary_csv, dictionary_json
+from hybrid_assets.release.dictionary import (
+    DictionaryColumn,
+    decimals_of,
+    dictionary_csv,
+    dictionary_json,
+)
 from hybrid_assets.release.public_settings import settings_yaml
-from hybrid_assets.release.table_files import csv_bytes, parquet_bytes
+from hybrid_assets.release.release_file import ReleaseFile
+from hybrid_assets.release.table_files import (
+    csv_header,
+    csv_lines,
+    end_parquet,
+    parquet_writer,
+    write_block,
+)
 
 PARQUET, CSV, CARD = "synthetic.parquet", "synthetic.csv", "card.json"
 GATES, ENVIRONMENT, LINEAGE = "gates.json", "environment.lock", "lineage.openlineage.jsonl"
 APPROVAL = TypeAdapter(Approval)
 
 
+@dataclass(frozen=True)
+class TableFiles:
+    """The rows of a release, written before its number is known.
+
+    Attributes
+    ----------
+    parquet : open binary file
+        Whole but for what it says of itself, which `writer` ends it with.
+    csv : open binary file
+    writer : pyarrow.parquet.ParquetWriter
+    """
+
+    parquet: IO[bytes]
+    csv: IO[bytes]
+    writer: pq.ParquetWriter
+
+
+def write_rows(
+    blocks: Iterable[pa.Table],
+    columns: tuple[DictionaryColumn, ...],
+    parquet: IO[bytes],
+    csv: IO[bytes],
+) -> TableFiles:
+    """Write the rows to two empty files, a block at a time.
+
+    Parameters
+    ----------
+    blocks : iterable of pyarrow.Table, shape (n_k, p)
+        At least one.
+    columns : tuple of DictionaryColumn
+        In the order of the table's columns.
+    parquet, csv : open binary files
+        Which can be read, too.
+    """
+    writer = None
+    for block in blocks:
+        if writer is None:
+            writer = parquet_writer(parquet, block.schema)
+            csv.write(csv_header(block.column_names))
+        write_block(writer, block)
+        csv.writelines(csv_lines(block, decimals_of(columns)))
+    return TableFiles(parquet, csv, writer)
+
+
 def bundle_files(
-    card: ReleaseCard, table: pd.DataFrame, others: Mapping[str, bytes]
-) -> dict[str, bytes]:
-    """Write every file of a release but its checksums and signature.
+    card: ReleaseCard, rows: TableFiles, others: Mapping[str, bytes]
+) -> dict[str, ReleaseFile]:
+    """Give every file of a release but its checksums and signature.
 
     Parameters
     ----------
     card : ReleaseCard
-    table : DataFrame, shape (n, p)
-        The rows that leave, in the order of the card's columns.
+    rows : TableFiles
+        The rows that leave, their columns in the order of the card's.
     others : mapping of str to bytes
         `GATES` as it was approved, `ENVIRONMENT` and `LINEAGE`.
     """
-    tables = {
-        PARQUET: parquet_bytes(table, table_metadata(card)),
-        CSV: csv_bytes(table, decimals_of(card.columns)),
-    }
-    return {**tables, CARD: card.to_json(), **told_by(card, tables), **others}
+    end_parquet(rows.writer, table_metadata(card))
+    tables = {PARQUET: ReleaseFile.written(rows.parquet), CSV: ReleaseFile.written(rows.csv)}
+    documents = {CARD: card.to_json(), **told_by(card, tables), **others}
+    return tables | {name: ReleaseFile.of(content) for name, content in documents.items()}
 
 
 def table_metadata(card: ReleaseCard) -> dict[str, str]:
@@ -54,8 +112,8 @@ def table_metadata(card: ReleaseCard) -> dict[str, str]:
     }
 
 
-def told_by(card: ReleaseCard, tables: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Write the documents that follow from the card and the bytes of the tables alone."""
+def told_by(card: ReleaseCard, tables: Mapping[str, ReleaseFile]) -> dict[str, bytes]:
+    """Write the documents that follow from the card and the hashes of the tables alone."""
     return {
         "card.html": card_html(card).encode(),
         "data_dictionary.json": dictionary_json(card.columns, card.study),

@@ -5,13 +5,13 @@ Format: http://mlcommons.org/croissant/1.0.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from hybrid_assets.release.card import ReleaseCard
+from hybrid_assets.release.release_file import ReleaseFile
 from hybrid_assets.schema import ColumnKind
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
@@ -42,14 +42,14 @@ TYPES = {
 }
 
 
-def croissant_json(card: ReleaseCard, tables: Mapping[str, bytes]) -> bytes:
+def croissant_json(card: ReleaseCard, tables: Mapping[str, ReleaseFile]) -> bytes:
     """Write ``croissant.json``: the two table files with their hashes, the columns, the words.
 
     Parameters
     ----------
     card : ReleaseCard
-    tables : mapping of str to bytes
-        Contents of ``synthetic.csv`` and ``synthetic.parquet``.
+    tables : mapping of str to ReleaseFile
+        ``synthetic.csv`` and ``synthetic.parquet``.
     """
     words = card.settings["release"]
     document = {
@@ -72,15 +72,15 @@ def croissant_json(card: ReleaseCard, tables: Mapping[str, bytes]) -> bytes:
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def _file(name: str, content: bytes) -> dict[str, Any]:
+def _file(name: str, file: ReleaseFile) -> dict[str, Any]:
     return {
         "@type": "cr:FileObject",
         "@id": name,
         "name": name,
         "contentUrl": name,
-        "contentSize": f"{len(content)} B",
+        "contentSize": f"{file.n_bytes} B",
         "encodingFormat": ENCODINGS[name],
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": file.sha256,
     }
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from hybrid_assets.schema import ColumnKind, ColumnSchema, Level, Role, TableSchema
+from hybrid_assets.schema import ColumnKind, ColumnSchema, Level, Role, TableSchema, level_words
 
 COUNTERFACTUAL_MEANS = {
     "outcome_control_mean": "mean outcome of the row under control, by the calibrated model",
@@ -70,61 +72,72 @@ class DictionaryColumn(BaseModel):
 
 
 def data_dictionary(
-    table: pd.DataFrame, schema: TableSchema, descriptions: Mapping[str, str]
+    blocks: Iterable[pd.DataFrame], schema: TableSchema, descriptions: Mapping[str, str]
 ) -> tuple[DictionaryColumn, ...]:
     """Describe the columns of a released table, in its order.
 
     Parameters
     ----------
-    table : DataFrame, shape (n, p)
-        As `TableSchema.stored` gives it, counterfactual means after it.
+    blocks : iterable of DataFrame, shape (n_k, p)
+        The rows, at least one block of them, as `TableSchema.stored` gives them; counterfactual
+        means after its columns.
     schema : TableSchema
         Of the study's columns; its ranges and levels are replaced by the table's.
     descriptions : mapping of str to str
         By column; columns may be left out.
     """
     known = {column.name: column for column in schema.columns}
-    return tuple(
-        _described(table[name], known.get(name), descriptions.get(name, ""))
-        for name in map(str, table.columns)
-    )
+    found: dict[str, _Held] = {}
+    for block in blocks:
+        for name in map(str, block.columns):
+            found.setdefault(name, _Held(known.get(name))).add(block[name])
+    return tuple(held.described(name, descriptions.get(name, "")) for name, held in found.items())
 
 
-def _described(
-    values: pd.Series, column: ColumnSchema | None, description: str
-) -> DictionaryColumn:
-    name = str(values.name)
-    role: RoleWord = "counterfactual mean" if column is None else column.role.value
-    kind = ColumnKind.CONTINUOUS if column is None else column.kind
-    levels = None
-    if column is not None and column.levels is not None:
-        seen = set(values.dropna().astype(str))
-        levels = tuple(level for level in column.levels if str(level) in seen)
-    is_empty = levels is not None or values.notna().sum() == 0
-    return DictionaryColumn(
-        name=name,
-        role=role,
-        kind=kind,
-        levels=levels,
-        minimum=None if is_empty else float(values.min()),
-        maximum=None if is_empty else float(values.max()),
-        decimals=_shown_digits(values) if column is None else column.decimals,
-        n_missing=int(values.isna().sum()),
-        description=description or COUNTERFACTUAL_MEANS.get(name, ""),
-    )
+@dataclass
+class _Held:
+    """What a column held in the blocks that were added so far."""
 
+    column: ColumnSchema | None
+    words: set[str] = field(default_factory=set)
+    ends: tuple[float, float] | None = None
+    n_missing: int = 0
+    digits: set[int] = field(default_factory=lambda: set(range(13)))
 
-def _shown_digits(values: pd.Series) -> int | None:
-    """Count the digits after the point that the values have; None if more than twelve."""
-    return next((d for d in range(13) if values.equals(values.round(d))), None)
+    def add(self, values: pd.Series) -> None:
+        present = values.dropna()
+        self.n_missing += len(values) - len(present)
+        if self.column is None:
+            self.digits = {d for d in self.digits if values.equals(values.round(d))}
+        if self.column is not None and self.column.levels is not None:
+            self.words.update(level_words(pd.Series(present.unique())))
+        elif len(present):
+            low, high = self.ends or (math.inf, -math.inf)
+            self.ends = min(low, float(present.min())), max(high, float(present.max()))
+
+    def described(self, name: str, description: str) -> DictionaryColumn:
+        column = self.column
+        levels = column.levels if column is not None else None
+        return DictionaryColumn(
+            name=name,
+            role="counterfactual mean" if column is None else column.role.value,
+            kind=ColumnKind.CONTINUOUS if column is None else column.kind,
+            levels=levels and tuple(level for level in levels if str(level) in self.words),
+            minimum=self.ends and self.ends[0],
+            maximum=self.ends and self.ends[1],
+            # of counterfactual means the fewest digits that hold every value, twelve at most
+            decimals=min(self.digits, default=None) if column is None else column.decimals,
+            n_missing=self.n_missing,
+            description=description or COUNTERFACTUAL_MEANS.get(name, ""),
+        )
 
 
 def recomputed(
-    table: pd.DataFrame, columns: tuple[DictionaryColumn, ...], study: str
+    blocks: Iterable[pd.DataFrame], columns: tuple[DictionaryColumn, ...], study: str
 ) -> tuple[DictionaryColumn, ...]:
     """Describe the table again, given the roles, kinds, order of levels and words it came with."""
     words = {column.name: column.description for column in columns}
-    return data_dictionary(table, released_schema(columns, study), words)
+    return data_dictionary(blocks, released_schema(columns, study), words)
 
 
 def released_schema(columns: tuple[DictionaryColumn, ...], study: str) -> TableSchema:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -69,7 +71,7 @@ class TableEffect(BaseModel):
 
 
 def table_effects(
-    table: pd.DataFrame, schema: TableSchema, plan: AnalysisPlan
+    blocks: Iterable[pd.DataFrame], n_rows: int, schema: TableSchema, plan: AnalysisPlan
 ) -> tuple[TableEffect, ...]:
     """Estimate the effect from a released table, crudely and adjusted.
 
@@ -78,8 +80,10 @@ def table_effects(
 
     Parameters
     ----------
-    table : DataFrame, shape (n, p)
-        As released; columns beyond `schema` are not looked at.
+    blocks : iterable of DataFrame, shape (n_k, p)
+        The rows as released; columns beyond `schema` are not looked at.
+    n_rows : int
+        How many there are.
     schema : TableSchema
         See `released_schema`.
     plan : AnalysisPlan
@@ -90,13 +94,23 @@ def table_effects(
         If an arm has too few rows, or a fit does not solve its equations.
     """
     rng = np.random.default_rng(plan.fold_seed)
-    if len(table) > SAMPLE_ROWS:
-        table = table.iloc[np.sort(rng.choice(len(table), SAMPLE_ROWS, replace=False))]
-    rows = schema.canonical(table)
+    rows = schema.canonical(_sampled(blocks, n_rows, rng))
     fit = cross_fit(rows, schema, plan.nuisance, rng, plan.known_propensity)
     found = estimate_from_cross_fits((fit,), DEFAULT_ESTIMATORS)
     each = [_difference_in_means(fit.treatment, fit.outcome), *found.values()]
     return tuple(_told(estimate, plan.n_people) for estimate in each)
+
+
+def _sampled(blocks: Iterable[pd.DataFrame], n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
+    chosen = np.arange(n_rows)
+    if n_rows > SAMPLE_ROWS:
+        chosen = np.sort(rng.choice(n_rows, SAMPLE_ROWS, replace=False))
+    kept, start = [], 0
+    for block in blocks:
+        first, end = np.searchsorted(chosen, [start, start + len(block)])
+        kept.append(block.iloc[chosen[first:end] - start])
+        start += len(block)
+    return pd.concat(kept, ignore_index=True)
 
 
 def _difference_in_means(treatment: np.ndarray, outcome: np.ndarray) -> EffectEstimate:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import pandas as pd
+import pyarrow as pa
 from pydantic import ValidationError
 
 from hybrid_assets.approval import Signed
@@ -25,7 +27,8 @@ from hybrid_assets.release.bundle import (
 )
 from hybrid_assets.release.card import ReleaseCard
 from hybrid_assets.release.dictionary import decimals_of, recomputed, released_schema
-from hybrid_assets.release.table_files import csv_bytes, read_csv, read_parquet
+from hybrid_assets.release.release_file import ReleaseFile
+from hybrid_assets.release.table_files import ParquetRows, same_text, same_values
 from hybrid_assets.release.verify_numbers import card_faults, effect_faults
 
 DATA_FILES = (PARQUET, CSV, CARD, GATES, ENVIRONMENT, LINEAGE)
@@ -35,6 +38,9 @@ NOT_RECOMPUTED = (
     "are in the table), the privacy figures with their distances to people, and the keyed hashes: "
     "they need the study's people"
 )
+
+
+VersionOf = Callable[[Iterable[pa.Table]], str]
 
 
 @dataclass(frozen=True)
@@ -64,24 +70,24 @@ class Surroundings:
     Attributes
     ----------
     data_version : callable
-        Content hash of a table, as the study's storage computes it.
+        Content hash of a table that comes in blocks, as the study's storage computes it.
     code_version : str
         Of the code that verifies.
     trusted_key : bytes or None
         Public key (PEM) that must have signed.
     """
 
-    data_version: Callable[[pd.DataFrame], str]
+    data_version: VersionOf
     code_version: str
     trusted_key: bytes | None = None
 
 
-def verify_contents(files: Mapping[str, bytes], around: Surroundings) -> list[BundleCheck]:
+def verify_contents(files: Mapping[str, ReleaseFile], around: Surroundings) -> list[BundleCheck]:
     """Check the files of a release against each other.
 
     Parameters
     ----------
-    files : mapping of str to bytes
+    files : mapping of str to ReleaseFile
         All but the checksums, which were checked before.
     around : Surroundings
 
@@ -91,9 +97,10 @@ def verify_contents(files: Mapping[str, bytes], around: Surroundings) -> list[Bu
         Only the first where no card can be read: nothing else could be held against it. The
         signature is checked where there is one, or where it is asked for.
     """
+    told = files[CARD].read() if CARD in files else b""
     try:
         missing = [f"{name} is missing" for name in DATA_FILES if name not in files]
-        card = ReleaseCard.model_validate_json(files.get(CARD, b""))
+        card = ReleaseCard.model_validate_json(told)
     except ValidationError as error:
         return [BundleCheck("card", (*missing, f"{CARD}: {error.error_count()} faults"))]
     if missing:
@@ -103,8 +110,11 @@ def verify_contents(files: Mapping[str, bytes], around: Surroundings) -> list[Bu
         "table": lambda: _table(card, files),
         "approval": lambda: _approval(card, files, around.data_version),
         "card": lambda: card_faults(card),
-        "effects": lambda: effect_faults(card, read_parquet(files[PARQUET])[0]),
-        "surroundings": lambda: [*_environment(files[ENVIRONMENT]), *_lineage(files[LINEAGE])],
+        "effects": lambda: _effects(card, files),
+        "surroundings": lambda: [
+            *_environment(files[ENVIRONMENT].read()),
+            *_lineage(files[LINEAGE].read()),
+        ],
     }
     if around.trusted_key is not None or {ENVELOPE, PUBLIC_KEY} & files.keys():
         checks["signature"] = lambda: signature_faults(
@@ -121,50 +131,71 @@ def _faults(check: Callable[[], Iterable[str]]) -> tuple[str, ...]:
         return (f"cannot be read as a release ({type(error).__name__})",)
 
 
-def _documents(card: ReleaseCard, files: Mapping[str, bytes], code_version: str) -> Iterator[str]:
-    """Write every document again from the card and compare bytes; nothing else may be there."""
+def _documents(
+    card: ReleaseCard, files: Mapping[str, ReleaseFile], code_version: str
+) -> Iterator[str]:
+    """Write every document again from the card and compare hashes; nothing else may be there."""
     expected = told_by(card, files)
     made_by = card.origin.code_version
     hint = "" if made_by == code_version else f" (made by code {made_by}; this is {code_version})"
     for name, content in {**expected, CARD: card.to_json()}.items():
         if name not in files:
             yield f"{name} is missing"
-        elif files[name] != content:
+        elif files[name].sha256 != ReleaseFile.of(content).sha256:
             yield f"{name} is not what the card says{hint}"
     known = {*DATA_FILES, *expected, ENVELOPE, PUBLIC_KEY}
     yield from (f"{name} belongs to no release" for name in sorted(files.keys() - known))
 
 
-def _table(card: ReleaseCard, files: Mapping[str, bytes]) -> Iterator[str]:
-    (table, metadata), csv_file = read_parquet(files[PARQUET]), files[CSV]
-    if metadata != table_metadata(card):
-        yield f"{PARQUET} says of itself what the card does not"
-    if len(table) != card.n_rows:
-        yield f"{len(table)} rows; the card says {card.n_rows}"
+@contextmanager
+def _rows(files: Mapping[str, ReleaseFile]) -> Iterator[ParquetRows]:
+    with files[PARQUET].open() as file:
+        yield ParquetRows(file)
+
+
+def _effects(card: ReleaseCard, files: Mapping[str, ReleaseFile]) -> Iterator[str]:
+    with _rows(files) as rows:
+        yield from effect_faults(card, rows)
+
+
+def _table(card: ReleaseCard, files: Mapping[str, ReleaseFile]) -> Iterator[str]:
+    with _rows(files) as rows:
+        if rows.metadata != table_metadata(card):
+            yield f"{PARQUET} says of itself what the card does not"
+        if len(rows) != card.n_rows:
+            yield f"{len(rows)} rows; the card says {card.n_rows}"
+        yield from _csv(card, rows, files[CSV])
+        names = [column.name for column in card.columns]
+        if rows.names != names:
+            yield f"columns {', '.join(rows.names)}; the dictionary has {', '.join(names)}"
+            return
+        again = recomputed((block.to_pandas() for block in rows), card.columns, card.study)
+        for stated, found in zip(card.columns, again, strict=True):
+            if stated != found:
+                yield f"column {stated.name!r}: levels, range or missing values differ"
+        schema, n_invalid = released_schema(card.columns, card.study), Counter[str]()
+        for block in rows:
+            n_invalid.update(schema.invalid_counts(block.to_pandas())[1])
+        for name, n_bad in n_invalid.items():
+            yield f"column {name!r}: {n_bad} values that its kind cannot have"
+
+
+def _csv(card: ReleaseCard, rows: ParquetRows, file: ReleaseFile) -> Iterator[str]:
     try:
-        if not read_csv(csv_file, table).equals(table):
-            yield f"{CSV} holds other values than {PARQUET}"
-        elif csv_bytes(table, decimals_of(card.columns)) != csv_file:
-            yield f"{CSV} is not written with the declared decimals"
+        with file.open() as values, file.open() as text:
+            if not same_values(values, rows):
+                yield f"{CSV} holds other values than {PARQUET}"
+            elif not same_text(text, rows, decimals_of(card.columns)):
+                yield f"{CSV} is not written with the declared decimals"
     except ValueError:
         yield f"{CSV} cannot be read with the columns of {PARQUET}"
-    names = [column.name for column in card.columns]
-    if list(table.columns) != names:
-        yield f"columns {', '.join(map(str, table.columns))}; the dictionary has {', '.join(names)}"
-        return
-    again = recomputed(table, card.columns, card.study)
-    for stated, found in zip(card.columns, again, strict=True):
-        if stated != found:
-            yield f"column {stated.name!r}: levels, range or missing values differ"
-    schema = released_schema(card.columns, card.study)
-    for name, n_bad in schema.invalid_counts(table)[1].items():
-        yield f"column {name!r}: {n_bad} values that its kind cannot have"
 
 
 def _approval(
-    card: ReleaseCard, files: Mapping[str, bytes], version_of: Callable[[pd.DataFrame], str]
+    card: ReleaseCard, files: Mapping[str, ReleaseFile], version_of: VersionOf
 ) -> Iterator[str]:
-    gates, data_version = files[GATES], version_of(read_parquet(files[PARQUET])[0])
+    with _rows(files) as rows:
+        gates, data_version = files[GATES].read(), version_of(rows)
     if data_version != card.origin.candidate:
         yield "the rows are not those that were approved"
     known_inside = card.approval.signed.files

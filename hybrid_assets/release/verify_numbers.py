@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
+from hybrid_assets.blocks import mean_of
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.estimators.inference import inference_factor
 from hybrid_assets.fidelity.drift import effect_drift
@@ -13,6 +12,7 @@ from hybrid_assets.privacy.verdict import Verdict, overall
 from hybrid_assets.release.card import EffectFidelity, ReleaseCard
 from hybrid_assets.release.dictionary import COUNTERFACTUAL_MEANS, released_schema
 from hybrid_assets.release.table_effects import TableEffect, table_effects
+from hybrid_assets.release.table_files import ParquetRows
 
 TOLERANCE = 1e-3  # of a standard error: other processors and libraries round otherwise
 EXACT = 1e-9
@@ -55,7 +55,7 @@ def _differ(values: tuple[str, ...] | tuple[float, ...]) -> bool:
     return any(abs(first - float(other)) > EXACT * max(1.0, abs(first)) for other in others)
 
 
-def effect_faults(card: ReleaseCard, table: pd.DataFrame) -> Iterator[str]:
+def effect_faults(card: ReleaseCard, rows: ParquetRows) -> Iterator[str]:
     """Say which effects of the card the rows do not give.
 
     Estimates are made again as the card says they were; where the columns of
@@ -63,13 +63,17 @@ def effect_faults(card: ReleaseCard, table: pd.DataFrame) -> Iterator[str]:
     """
     effect = card.effect
     if card.holds_counterfactuals:
-        control, treated = (table[name].mean() for name in COUNTERFACTUAL_MEANS)
+        control, treated = (
+            mean_of(block[name].to_numpy() for block in rows) for name in COUNTERFACTUAL_MEANS
+        )
         digits = [each.decimals for each in card.columns if each.name in COUNTERFACTUAL_MEANS]
         rounding = 10.0 ** -min(12 if each is None else each for each in digits)
         if abs(effect.exact - (treated - control)) > rounding:
             yield "exact effect: the columns of mean outcomes give another one"
     try:
-        again = table_effects(table, released_schema(card.columns, card.study), effect.plan)
+        frames = (block.to_pandas() for block in rows)
+        schema = released_schema(card.columns, card.study)
+        again = table_effects(frames, len(rows), schema, effect.plan)
     except (EstimationError, KeyError) as refusal:
         yield f"the effect cannot be estimated from the rows: {refusal}"
         return

@@ -1,6 +1,7 @@
 """What leaves the house: made through Dagster, verified by anyone, any byte of it."""
 
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -34,9 +36,10 @@ from dagster_project.study_folders import STUDIES_VARIABLE
 from dagster_project.verification import verified
 from hybrid_assets.approval import Approval
 from hybrid_assets.errors import ReleaseError
+from hybrid_assets.release.bundle import write_rows
 from hybrid_assets.release.card import ReleaseCard
 from tests.dagster_project.conftest import SMALL_STUDY
-from warehouse import Release, ReleaseSlot, Warehouse, check_audit
+from warehouse import Release, ReleaseSlot, TableBlocks, Warehouse, check_audit
 
 ROOT = Path(__file__).parents[2]
 OVERRIDE = {"generator": "cart", "person": "Ada Lovelace", "reason": "a test of releases"}
@@ -168,6 +171,23 @@ def test_each_of_200_changed_bytes_is_found(released: Home, tmp_path: Path) -> N
     assert len(places) == 200
     assert missed == []
     assert all(check.passed for check in verified(folder))
+
+
+def test_a_table_that_comes_in_many_blocks_leaves_as_the_same_rows(
+    released: Home, copied: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse.table_blocks.BLOCK_ROWS", 150)
+    monkeypatch.setattr("warehouse.table_blocks._BATCH_ROWS", 50)
+    monkeypatch.setattr("hybrid_assets.release.table_files.ROWS_AT_ONCE", 70)
+    copied.approve()
+    assert copied.make(BUNDLE) == ""
+    folder, whole = copied.releases[0].folder, released.releases[0].folder
+    assert pq.read_metadata(folder / "synthetic.parquet").num_row_groups == 3 + 3 + 2
+    for name in ("synthetic.csv", "data_dictionary.json"):
+        assert (folder / name).read_bytes() == (whole / name).read_bytes()
+    cards = [json.loads((each / "card.json").read_text()) for each in (folder, whole)]
+    assert cards[0]["effect"] == cards[1]["effect"]
+    assert [check.faults for check in verified(folder)] == [()] * 7
 
 
 def test_verification_needs_only_the_folder(released: Home, tmp_path: Path) -> None:
@@ -361,8 +381,10 @@ def test_the_truth_leaves_only_when_asked_for_and_is_recomputed(copied: Home) ->
     assert [check.name for check in verified(folder) if not check.passed] == []
 
 
-def test_what_is_logged_after_the_check_stops_a_release() -> None:
+def test_what_is_logged_after_the_check_stops_a_release(tmp_path: Path) -> None:
     draft = ReleaseCard.model_construct(study="small")
-    contents = ReleaseContents(pd.DataFrame(), draft, {}, n_entries=5)
+    rows = TableBlocks([pd.DataFrame({"x": [1]})], tmp_path)
+    contents = ReleaseContents(rows, draft, {}, n_entries=5)
+    files = write_rows(rows.blocks(), (), io.BytesIO(), io.BytesIO())
     with pytest.raises(ReleaseError, match="study 'small': expected nothing new in the audit log"):
-        _files(contents, ReleaseSlot(number=1, n_entries=6, entry_hash=""), None)
+        _files(contents, files, ReleaseSlot(number=1, n_entries=6, entry_hash=""), None)

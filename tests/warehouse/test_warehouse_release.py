@@ -23,7 +23,7 @@ from warehouse import (
     Warehouse,
     altered,
     checksums,
-    read_folder,
+    folder_digests,
 )
 from warehouse.databases import shared_files
 from warehouse.errors import InvalidName
@@ -77,6 +77,18 @@ def test_a_release_is_numbered_logged_and_anchored(
     assert warehouse.check_audit_log() == 4
 
 
+def test_a_large_file_is_copied_from_its_start(
+    store: ReleaseStore, warehouse: Warehouse, origin: Provenance
+) -> None:
+    rows = b"0123456789" * 250_000
+    with warehouse.unnamed_file() as large:
+        large.write(rows)
+        folder = store.write(ASSET, lambda slot: {"a.csv": large, "b": b"x"}, origin).folder
+    assert store.read("cart", 1)["a.csv"] == rows
+    listed = hashlib.sha256(rows).hexdigest().encode()
+    assert (folder / "SHA256SUMS").read_bytes().startswith(listed + b"  a.csv\n")
+
+
 def test_nobody_can_write_to_a_release(store: ReleaseStore, origin: Provenance) -> None:
     folder = store.write(ASSET, contents, origin).folder
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.iterdir()]}
@@ -107,10 +119,10 @@ def test_coreutils_verifies_the_list(store: ReleaseStore, origin: Provenance) ->
 
 def test_the_list_is_written_as_coreutils_writes_it() -> None:
     empty = hashlib.sha256(b"").hexdigest()
-    assert checksums({"b": b"", "a.csv": b""}) == f"{empty}  a.csv\n{empty}  b\n".encode()
+    assert checksums({"b": empty, "a.csv": empty}) == f"{empty}  a.csv\n{empty}  b\n".encode()
     for name in ("a b", "../a", "", "SHA256SUMS", "a\n", "a\\b", ".hidden"):
         with pytest.raises(InvalidName, match="use letters, digits, '.', '-' and '_'"):
-            checksums({name: b""})
+            checksums({name: empty})
 
 
 def alter(folder: Path) -> None:
@@ -151,7 +163,7 @@ def test_whatever_was_done_to_a_release_is_found(
     store: ReleaseStore, origin: Provenance, tamper: Callable[[Path], None], fault: str
 ) -> None:
     folder = store.write(ASSET, contents, origin).folder
-    assert altered(read_folder(folder)) == []
+    assert altered(folder, folder_digests(folder)) == []
     for path in (folder, *folder.iterdir()):
         path.chmod(0o700)
     tamper(folder)
@@ -163,7 +175,7 @@ def test_what_is_not_there(store: ReleaseStore, home: Path) -> None:
     with pytest.raises(ReleaseNotFound, match="no release 7 of 'cart'; hybrid release"):
         store.read("cart", 7)
     with pytest.raises(CorruptRelease, match="there is no such folder"):
-        read_folder(home / "nowhere")
+        folder_digests(home / "nowhere")
     assert store.releases() == []
 
 

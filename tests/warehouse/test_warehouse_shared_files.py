@@ -1,5 +1,6 @@
 """What hosts share beside tables: two homes that have one ``storage.json`` in common."""
 
+import hashlib
 import re
 import subprocess
 import threading
@@ -66,6 +67,9 @@ def test_a_place_keeps_whole_files_by_name(files: SharedFiles, tmp_path: Path) -
     assert files.get("a/b/y") == b"large"
     assert files.get("ab/z") == b""
     assert files.get("a") is None
+    assert files.get_file("a/b/y", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"large"
+    assert not files.get_file("a/b/z", tmp_path / "none")
     assert files.names("a") == ["a/b/y", "a/x"]
     files.remove("a/x")
     files.remove("a/x")
@@ -74,10 +78,13 @@ def test_a_place_keeps_whole_files_by_name(files: SharedFiles, tmp_path: Path) -
     assert files.names("") == ["ab/z"]
 
 
-def test_a_new_file_is_new_for_one_writer_only(files: SharedFiles) -> None:
+def test_a_new_file_is_new_for_one_writer_only(files: SharedFiles, tmp_path: Path) -> None:
     assert files.put_new("a/x", b"1")
     assert not files.put_new("a/x", b"2")
-    assert files.get("a/x") == b"1"
+    (tmp_path / "file").write_bytes(b"3")
+    assert not files.put_new_file("a/x", tmp_path / "file")
+    assert files.put_new_file("a/z", tmp_path / "file")
+    assert (files.get("a/x"), files.get("a/z")) == (b"1", b"3")
     won: list[bytes] = []
 
     def write(content: bytes) -> None:
@@ -227,7 +234,9 @@ def test_a_release_that_the_log_does_not_know_is_none(
     one.write(ASSET, contents, origin)
     shared, folder = shared_files(homes[0]), "releases/nhefs/cart"
     shared.put(f"{folder}/0002/a.csv", b"x\n2\n")
-    shared.put(f"{folder}/0002/SHA256SUMS", checksums({"a.csv": b"x\n2\n"}))
+    shared.put(
+        f"{folder}/0002/SHA256SUMS", checksums({"a.csv": hashlib.sha256(b"x\n2\n").hexdigest()})
+    )
     shared.put(f"{folder}/README", b"")
     assert [each.number for each in other.releases()] == [1]
     with pytest.raises(ReleaseNotFound, match="no release 2"):

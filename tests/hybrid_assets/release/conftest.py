@@ -1,5 +1,6 @@
 """A release of a small trial, made as the asset makes it."""
 
+import io
 from datetime import date
 
 import numpy as np
@@ -21,7 +22,7 @@ from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.evaluate import W, evaluate_privacy
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
-from hybrid_assets.release.bundle import ENVIRONMENT, GATES, LINEAGE, bundle_files
+from hybrid_assets.release.bundle import ENVIRONMENT, GATES, LINEAGE, bundle_files, write_rows
 from hybrid_assets.release.card import (
     AuditHead,
     EffectFidelity,
@@ -37,7 +38,7 @@ from hybrid_assets.release.table_effects import AnalysisPlan, table_effects
 from hybrid_assets.release.verify import Surroundings
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.study import Study
-from warehouse import data_version, storable_table
+from warehouse import data_version_of, storable_table
 
 STUDY = {
     "name": "small",
@@ -55,8 +56,16 @@ STUDY = {
 }
 
 
-def version_of(table):
-    return data_version(storable_table(table))
+def version_of(blocks):
+    return data_version_of(map(storable_table, blocks))
+
+
+def released(card, table, others):
+    """Write every file of a release of a frame; give their bytes."""
+    with io.BytesIO() as parquet, io.BytesIO() as csv:
+        rows = write_rows([storable_table(table)], card.columns, parquet, csv)
+        made = bundle_files(card, rows, others)
+        return {name: file.read() for name, file in made.items()}
 
 
 @pytest.fixture(scope="session")
@@ -134,9 +143,9 @@ def gates(privacy):
 
 @pytest.fixture(scope="session")
 def card(study, schema, table, privacy, gates):
-    columns = data_dictionary(table, schema, study.release.descriptions)
+    columns = data_dictionary([table], schema, study.release.descriptions)
     plan = AnalysisPlan(nuisance=study.nuisance, known_propensity=0.5, n_people=400)
-    candidate, evidence = version_of(table), GATE_REPORT.dump_json(gates, indent=1)
+    candidate, evidence = version_of([table]), GATE_REPORT.dump_json(gates, indent=1)
     return ReleaseCard(
         study=study.name,
         title=study.title,
@@ -163,7 +172,7 @@ def card(study, schema, table, privacy, gates):
             drift_in_standard_errors=0.05,
             inference_factor=inference_factor(400, 400),
             plan=plan,
-            estimates=table_effects(table, released_schema(columns, "small"), plan),
+            estimates=table_effects([table], len(table), released_schema(columns, "small"), plan),
             measured_coverage=MEASURED_COVERAGE,
         ),
         privacy=privacy,
@@ -202,4 +211,4 @@ def others(gates):
 
 @pytest.fixture(scope="session")
 def files(card, table, others):
-    return bundle_files(card, table, others)
+    return released(card, table, others)

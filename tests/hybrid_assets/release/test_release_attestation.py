@@ -10,10 +10,24 @@ import pytest
 pytest.importorskip("cryptography")
 
 from hybrid_assets.errors import ReleaseError
-from hybrid_assets.release.attestation import ENVELOPE, PUBLIC_KEY, signature_faults, signed
+from hybrid_assets.release import attestation
+from hybrid_assets.release.attestation import ENVELOPE, PUBLIC_KEY
+from hybrid_assets.release.release_file import ReleaseFile
 
 FILES = {"a.csv": b"x\n1\n", "card.json": b"{}"}
 PREDICATE = {"release": "small/cart/0001"}
+
+
+def as_files(contents):
+    return {name: ReleaseFile.of(content) for name, content in contents.items()}
+
+
+def signed(contents, predicate, key):
+    return attestation.signed(as_files(contents), predicate, key)
+
+
+def signature_faults(contents, predicate, trusted):
+    return attestation.signature_faults(as_files(contents), predicate, trusted)
 
 
 def private_key():

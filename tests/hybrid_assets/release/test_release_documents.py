@@ -42,10 +42,44 @@ def test_levels_and_ranges_are_those_of_the_rows():
         ),
     )
     table = pd.DataFrame({"site": ["high", "low"], "bmi": [20.5, 31.0]})
-    site, bmi = data_dictionary(table, schema, {"bmi": "kg/m²"})
+    site, bmi = data_dictionary([table], schema, {"bmi": "kg/m²"})
     assert (site.levels, site.minimum) == (("low", "high"), None)
     assert (bmi.minimum, bmi.maximum, bmi.description) == (20.5, 31.0, "kg/m²")
     assert (site.values_in_words, bmi.values_in_words) == ("low, high", "20.5 to 31.0")
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7])
+def test_a_dictionary_of_blocks_is_that_of_the_table(length):
+    kinds = {"site": ColumnKind.CATEGORICAL, "bmi": ColumnKind.CONTINUOUS, "n": ColumnKind.INTEGER}
+    schema = TableSchema(
+        study="s",
+        columns=tuple(
+            ColumnSchema(
+                name=name,
+                role=Role.COVARIATE,
+                kind=kind,
+                levels=(1, 2, 3) if name == "site" else None,
+                may_be_missing=True,
+            )
+            for name, kind in kinds.items()
+        ),
+    )
+    table = pd.DataFrame(
+        {
+            "site": [2, np.nan, 1, 1, 2, 1],
+            "bmi": [np.nan, 20.25, 31.0, 18.5, np.nan, np.nan],
+            "n": pd.array([4, 7, None, 2, 2, 9], dtype="Int64"),
+            "outcome_treated_mean": [0.5, 0.25, 1.0, 0.125, 0.0, 2.0],
+            "outcome_control_mean": [1 / 3, 0.25, 1.0, 0.125, 0.0, 2.0],
+        }
+    )
+    blocks = [table.iloc[k : k + length] for k in range(0, len(table), length)]
+    site, bmi, n, treated, control = data_dictionary(blocks, schema, {})
+    assert (site.levels, site.minimum, site.n_missing) == ((1, 2), None, 1)
+    assert (bmi.minimum, bmi.maximum, bmi.decimals, bmi.n_missing) == (18.5, 31.0, None, 3)
+    assert (n.levels, n.minimum, n.maximum, n.n_missing) == (None, 2.0, 9.0, 1)
+    assert (treated.role, treated.decimals, treated.maximum) == ("counterfactual mean", 3, 2.0)
+    assert control.decimals is None
 
 
 def test_both_dictionaries_say_the_same(files, card):
@@ -59,7 +93,7 @@ def test_both_dictionaries_say_the_same(files, card):
 
 def test_crude_difference_by_hand_and_adjusted_as_the_library_does(card, table):
     schema = released_schema(card.columns, "small")
-    found = {e.estimator: e for e in table_effects(table, schema, card.effect.plan)}
+    found = {e.estimator: e for e in table_effects([table], len(table), schema, card.effect.plan)}
     treated, control = (table.loc[table["A"] == arm, "Y"] for arm in (1, 0))
     crude = found["difference_in_means"]
     assert crude.estimate == pytest.approx(treated.mean() - control.mean(), rel=1e-12)
@@ -123,9 +157,11 @@ def test_effects_of_a_long_table_are_those_of_the_rows_drawn(table, card, monkey
     schema = released_schema(card.columns, "small")
     monkeypatch.setattr("hybrid_assets.release.table_effects.SAMPLE_ROWS", len(table) // 2)
     plan = card.effect.plan
-    found = {e.estimator: e for e in table_effects(table, schema, plan)}
-    again = {e.estimator: e for e in table_effects(table, schema, plan)}
+    found = {e.estimator: e for e in table_effects([table], len(table), schema, plan)}
+    again = {e.estimator: e for e in table_effects([table], len(table), schema, plan)}
     assert found == again
+    blocks = [table.iloc[k : k + 70] for k in range(0, len(table), 70)]
+    assert found == {e.estimator: e for e in table_effects(blocks, len(table), schema, plan)}
     crude = found["difference_in_means"]
     widened = crude.standard_error_widened / crude.standard_error
     assert widened == pytest.approx((1 + len(table) // 2 / plan.n_people) ** 0.5)

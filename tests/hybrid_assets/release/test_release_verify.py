@@ -6,12 +6,17 @@ import pytest
 
 from hybrid_assets.gates import GateVerdict
 from hybrid_assets.privacy.verdict import Verdict
-from hybrid_assets.release.bundle import bundle_files
+from hybrid_assets.release.release_file import ReleaseFile
 from hybrid_assets.release.verify import Surroundings, verify_contents
+from tests.hybrid_assets.release.conftest import released
+
+
+def checks(files, around):
+    return verify_contents({name: ReleaseFile.of(each) for name, each in files.items()}, around)
 
 
 def faults(files, around):
-    return {c.name: c.faults for c in verify_contents(files, around) if not c.passed}
+    return {c.name: c.faults for c in checks(files, around) if not c.passed}
 
 
 def changed(files, name, old, new):
@@ -21,7 +26,7 @@ def changed(files, name, old, new):
 
 def test_a_release_verifies(files, around):
     assert faults(files, around) == {}
-    assert [check.name for check in verify_contents(files, around)] == [
+    assert [check.name for check in checks(files, around)] == [
         "documents",
         "table",
         "approval",
@@ -32,9 +37,9 @@ def test_a_release_verifies(files, around):
 
 
 def test_the_same_card_gives_the_same_bytes(card, table, others, files):
-    assert bundle_files(card, table, others) == files
+    assert released(card, table, others) == files
     again = card.model_copy(update={"number": 4})
-    other = bundle_files(again, table, others)
+    other = released(again, table, others)
     moved = {name for name in files if files[name] != other[name]}
     assert moved == {
         "card.json",
@@ -78,7 +83,7 @@ def test_a_card_and_documents_that_agree_on_a_false_figure(card, table, others, 
     false = card.model_copy(
         update={"effect": effect.model_copy(update={"estimates": (moved, *rest)})}
     )
-    found = faults(bundle_files(false, table, others), around)
+    found = faults(released(false, table, others), around)
     assert list(found) == ["effects"]
     assert found["effects"][0].startswith("difference_in_means: 0.4")
 
@@ -95,14 +100,14 @@ def test_figures_of_the_card_contradict_each_other(
     card, table, others, around, part, update, fault
 ):
     false = card.model_copy(update={part: getattr(card, part).model_copy(update=update)})
-    assert fault in faults(bundle_files(false, table, others), around)["card"]
+    assert fault in faults(released(false, table, others), around)["card"]
 
 
 def test_a_better_verdict_than_the_findings(card, table, others, around):
     from dataclasses import replace
 
     false = card.model_copy(update={"privacy": replace(card.privacy, verdict=Verdict.PASS)})
-    found = faults(bundle_files(false, table, others), around)["card"]
+    found = faults(released(false, table, others), around)["card"]
     assert "privacy verdict: does not follow from the findings" in found
     assert "privacy verdict: the card contradicts itself" in found
 
@@ -119,20 +124,20 @@ def test_a_table_judged_by_a_sample_cannot_have_passed(card, table, others, arou
     for n_sampled, is_false in ((None, False), (100, True)):
         told = replace(passed, n_sampled=n_sampled)
         false = card.model_copy(update={"privacy": told})
-        found = faults(bundle_files(false, table, others), around)["card"]
+        found = faults(released(false, table, others), around)["card"]
         assert ("privacy verdict: does not follow from the findings" in found) is is_false
 
 
 def test_rows_that_nobody_approved(card, table, others, around):
     other = table.iloc[::-1].reset_index(drop=True)
-    found = faults(bundle_files(card, other, others), around)
+    found = faults(released(card, other, others), around)
     assert found["approval"][0] == "the rows are not those that were approved"
 
 
 def test_a_range_that_the_rows_do_not_have(card, table, others, around):
     columns = (card.columns[0].model_copy(update={"maximum": 2.0}), *card.columns[1:])
     false = card.model_copy(update={"columns": columns})
-    found = faults(bundle_files(false, table, others), around)
+    found = faults(released(false, table, others), around)
     assert found["table"] == ("column 'W1': levels, range or missing values differ",)
 
 
@@ -145,7 +150,7 @@ def test_a_shut_gate_and_a_refusal(card, table, others, around):
     false = card.model_copy(
         update={"gates": replace(card.gates, gates=(shut, *rest)), "approval": refusal}
     )
-    found = faults(bundle_files(false, table, others), around)["approval"]
+    found = faults(released(false, table, others), around)["approval"]
     assert "gate recipe is shut" in found
     assert "the approval does not hold: refused by Grace H.: Evidence read." in found
 
@@ -153,18 +158,18 @@ def test_a_shut_gate_and_a_refusal(card, table, others, around):
 def test_words_that_nobody_approved(card, table, others, around):
     release = card.settings["release"] | {"intended_use": "Anything."}
     false = card.model_copy(update={"settings": card.settings | {"release": release}})
-    found = faults(bundle_files(false, table, others), around)
+    found = faults(released(false, table, others), around)
     said = "the approval does not hold: Grace H. decided on other settings or words of the card; "
     assert found == {"approval": (f"{said}decide again",)}
     false = card.model_copy(update={"title": "A large trial"})
-    found = faults(bundle_files(false, table, others), around)
+    found = faults(released(false, table, others), around)
     assert found == {"card": ("title: the card contradicts itself",)}
 
 
 def test_an_override_by_the_reviewer(card, table, others, around):
     own = card.approval.model_copy(update={"reviewer": "ada l."})
     false = card.model_copy(update={"approval": own})
-    found = faults(bundle_files(false, table, others), around)
+    found = faults(released(false, table, others), around)
     assert found == {"approval": ("the reviewer overrides privacy_verdict: two people have to",)}
 
 
@@ -199,10 +204,10 @@ def test_with_the_truth_the_exact_effect_is_recomputed(card, table, others, sche
 
     control = np.full(len(table), 0.25)
     told = table.assign(outcome_control_mean=control, outcome_treated_mean=control + 0.5)
-    columns = data_dictionary(told, schema, {})
+    columns = data_dictionary([told], schema, {})
     assert [(c.role, c.decimals) for c in columns[-2:]] == [("counterfactual mean", 2)] * 2
     false = card.model_copy(update={"columns": columns})
-    found = faults(bundle_files(false, told, others), around)["effects"]
+    found = faults(released(false, told, others), around)["effects"]
     assert found == ("exact effect: the columns of mean outcomes give another one",)
 
 
