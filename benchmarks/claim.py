@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.claim_draws import STUDIES, ClaimDraw, Task, read_draws, run_draw, unfinished
 from benchmarks.claim_page import claim_page
 from hybrid_assets.errors import HybridAssetsError
-from hybrid_assets.processes import local_processes
+from hybrid_assets.processes import LocalProcesses
 
 FOLDER = Path(__file__).parent
 
@@ -37,7 +37,7 @@ def run_tasks(tasks: list[Task], file: Path, n_processes: int) -> int:
     cut_off = file.is_file() and not file.read_bytes().endswith(b"\n")
     with (
         file.open("a", encoding="utf-8") as lines,
-        local_processes(n_processes) as pool,
+        LocalProcesses(n_processes) as pool,
     ):
         lines.write("\n" if cut_off else "")
         running = {pool.submit(attempt, task): task for task in tasks}

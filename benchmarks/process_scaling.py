@@ -13,7 +13,7 @@ from hybrid_assets.benchmark import (
     run_benchmark,
 )
 from hybrid_assets.designs import DESIGNS
-from hybrid_assets.processes import local_processes
+from hybrid_assets.processes import LocalProcesses
 
 SETTINGS = BenchmarkSettings(n_replicates=1000, sample_sizes=(1000,), dials=(Dials(),))
 POPULATION = DesignPopulation(DESIGNS["confounded_binary"])
@@ -24,7 +24,7 @@ def seconds(n_processes):
     """Time one benchmark, the start of its processes included."""
     plan = plan_benchmark(POPULATION, SETTINGS, np.random.default_rng(1))
     started = time.perf_counter()
-    with local_processes(n_processes) as workers:
+    with LocalProcesses(n_processes) as workers:
         run_benchmark(plan, workers=workers if n_processes > 1 else None)
     return time.perf_counter() - started
 

@@ -79,12 +79,11 @@ def step_needs(engine: Engine, pool: str | None, *, hands_out: bool) -> StepNeed
     A step on Ray that hands its work out waits for it elsewhere: if it took a core for that, as
     many of them as there are cores would wait for each other for ever.
     """
-    if pool == "gpu":
-        has_gpus = os.environ.get(DEVICE_VARIABLE) != "cpu"
-        return StepNeeds(gibibytes=2, n_gpus=int(has_gpus))
-    if not hands_out:
-        return StepNeeds()
-    return StepNeeds(n_cores=WAITING_SHARE if engine == "ray" else KUBERNETES_CORES)
+    cores = (WAITING_SHARE if engine == "ray" else KUBERNETES_CORES) if hands_out else 1.0
+    if pool != "gpu":
+        return StepNeeds(cores)
+    has_gpus = os.environ.get(DEVICE_VARIABLE) != "cpu"
+    return StepNeeds(cores, gibibytes=2, n_gpus=int(has_gpus))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dagster_project.sources.csv_file import CsvSource
 from hybrid_assets.errors import SourceError
-from hybrid_assets.processes import local_processes
+from hybrid_assets.processes import LocalProcesses
 from hybrid_assets.published import PUBLISHED_LABEL
 from hybrid_assets.published.paper1 import FILE_ROWS, TABLE_1, TABLE_2, TABLE_3, FigureTable
 from hybrid_assets.published.recipe import SCHEMA, recomputed_tables
@@ -54,7 +54,7 @@ def recomputed_in_processes(
     tables: dict[str, pd.DataFrame],
 ) -> tuple[FigureTable, FigureTable, FigureTable]:
     """Recompute the three tables with one process for each core."""
-    with local_processes(os.cpu_count() or 1) as processes:
+    with LocalProcesses(os.cpu_count() or 1) as processes:
         return recomputed_tables(tables, processes.map)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import ray
 
@@ -32,12 +33,13 @@ class RayTasks(Executor):
     """Runs each call as a task of one core, on whichever host has one free.
 
     A function is sent to the cluster once, however often it is called: what all blocks need
-    belongs into it (``functools.partial``).
+    belongs into it (``functools.partial``). The cluster forgets it when the caller does, and a
+    result when it was handed over.
     """
 
     def __init__(self) -> None:
-        self._sent: dict[int, tuple[object, Any]] = {}
-        self._running: list[Any] = []
+        self._sent: WeakKeyDictionary[Callable[..., Any], Any] = WeakKeyDictionary()
+        self._running: set[Any] = set()
         self._task = ray.remote(num_cpus=1, max_retries=N_TRIES)(_call)
 
     def submit(
@@ -51,20 +53,27 @@ class RayTasks(Executor):
         if not ray.is_initialized():
             # what tasks print could hold rows
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        if id(function) not in self._sent:
-            self._sent[id(function)] = function, ray.put(function)
-        reference = self._task.remote(self._sent[id(function)][1], *args, **kwargs)
-        self._running.append(reference)
+        sent = self._sent.get(function)
+        if sent is None:
+            sent = self._sent[function] = ray.put(function)
+        reference = self._task.remote(sent, *args, **kwargs)
+        self._running.add(reference)
         future: Future[Result] = Future()
         reference.future().add_done_callback(partial(_hand_over, future))
+        future.add_done_callback(partial(self._forget, reference))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End what still runs: whoever leaves early wants nothing of it."""
-        for reference in self._running:
+        for reference in list(self._running):
             ray.cancel(reference, force=True)
         self._running.clear()
         self._sent.clear()
+
+    def _forget(self, reference: Any, future: "Future[Any]") -> None:
+        if future.cancelled():
+            ray.cancel(reference, force=True)
+        self._running.discard(reference)
 
 
 def _hand_over(future: "Future[Any]", task: "Future[Any]") -> None:

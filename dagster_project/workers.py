@@ -3,23 +3,33 @@
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from functools import partial
 
+from dagster_project.core_turns import core_turn
 from dagster_project.engines import KUBERNETES_CORES, chosen_engine, n_cores
-from hybrid_assets.processes import local_processes
+from dagster_project.resources import hybrid_home
+from hybrid_assets.processes import LocalProcesses
 
 
 @contextmanager
-def workers() -> Iterator[Executor]:
+def workers(hands_out: bool) -> Iterator[Executor | None]:
     """Open what the deployment's engine offers; nothing is started before there is work.
 
-    On Kubernetes a step stays in its pod, which asks for cores of its own.
+    A step that has not said that it `hands_out` gets None: it would wait with a core of its own.
+    On Kubernetes a step stays in its pod, which asks for cores of its own. On one machine as many
+    blocks as it has cores are at work at once, however many steps hand out.
     """
     engine = chosen_engine()
+    if not hands_out:
+        yield None
+        return
     if engine == "ray":
         from dagster_project.ray_tasks import RayTasks
 
         with RayTasks() as tasks:
             yield tasks
         return
-    with local_processes(KUBERNETES_CORES if engine == "kubernetes" else n_cores()) as processes:
+    n_processes = KUBERNETES_CORES if engine == "kubernetes" else n_cores()
+    turn = partial(core_turn, hybrid_home() / "cores", n_processes)
+    with LocalProcesses(n_processes, turn) as processes:
         yield processes

@@ -59,7 +59,7 @@ def benchmark_assets(make: AssetFactory, generator: str) -> list[dg.AssetsDefini
         """Estimators on fresh tables whose effect is known: bias, error, coverage, power."""
         plan = _plan(run, covariates)
         parts = run.unfinished_parts()
-        with workers() as pool:
+        with workers(hands_out=True) as pool:
             result = run_benchmark(
                 plan,
                 finished=parts.read(),

@@ -105,7 +105,6 @@ def _privacy_evaluation(
         blocking=False,
     )
     verdict = make.check(privacy_asset, CHECK, CHECK_MEANING, blocking=False)
-    # a step that hands out without having said so would wait with a core of its own
     hands_out = make.study.n_synthetic > POINTS_HANDED_OUT
 
     @make.asset(
@@ -119,8 +118,8 @@ def _privacy_evaluation(
     )
     def privacy_evaluation(run: AssetRun) -> AssetResult:
         """Distances and attacks, each with what unseen people would give beside it."""
-        with workers() as pool:
-            found = distances(run, pool if hands_out else None)
+        with workers(hands_out) as pool:
+            found = distances(run, pool)
         risks = attacked_hybrid(run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share)
         attacks = finding_rows(risks.findings, HYBRID)
         return run.record_table(

@@ -25,6 +25,7 @@ from dagster_project.private_fit import paid_law
 from dagster_project.row_scores import can_score
 from dagster_project.stored_generator import stored_generator
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
+from dagster_project.workers import workers
 from hybrid_assets.generators import GENERATORS, CovariateGenerator, DrawReport, ValidRows
 from hybrid_assets.hybrid_draw import HybridDraw
 from hybrid_assets.report.figures import learning_curve_plot
@@ -75,6 +76,12 @@ class Branch:
     def is_private(self) -> bool:
         """Whether the generator is differentially private."""
         return is_private(self.make.study, self.generator)
+
+    @property
+    def hands_out(self) -> bool:
+        """Whether a draw of the study's size pays to be handed out."""
+        n_rows = GENERATORS[self.kind].rows_handed_out
+        return n_rows is not None and self.make.study.n_synthetic > n_rows
 
     def named(self, name: str) -> str:
         """Name an asset of the branch."""
@@ -130,6 +137,7 @@ def _synthetic_covariates(branch: Branch) -> dg.AssetsDefinition:
         kinds={"duckdb", KINDS[branch.kind]},
         privacy=branch.privacy,
         pool=branch.pool,
+        hands_out=branch.hands_out,
     )
     def synthetic_covariates(run: AssetRun) -> AssetResult:
         """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
@@ -138,7 +146,8 @@ def _synthetic_covariates(branch: Branch) -> dg.AssetsDefinition:
         model = stored_generator(run, schema)
         parts = run.unfinished_parts()
         drawn = ValidRows(model, schema, run.study.n_synthetic, run.rng, parts)
-        rows = run.in_blocks(map(schema.stored, drawn.blocks()))
+        with workers(branch.hands_out) as pool:
+            rows = run.in_blocks(map(schema.stored, drawn.blocks(pool)))
         recorded = run.record_table(
             rows,
             comments=comments_of(schema),
@@ -188,6 +197,8 @@ def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
     full = branch.named("full_synthetic")
     # a model that scores rows stays beside its table
     keeps_model = can_score(branch.make.study, branch.generator)
+    # a network's fit needs the core that a step which hands out does not ask for
+    hands_out = branch.hands_out and branch.pool is None
 
     @branch.make.asset(
         full,
@@ -195,6 +206,7 @@ def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
         kinds={"duckdb", KINDS[branch.kind]},
         privacy="confidential" if keeps_model else branch.privacy,
         pool=branch.pool,
+        hands_out=hands_out,
     )
     def full_synthetic(run: AssetRun) -> AssetResult:
         """The generator alone, treatment and outcome included: the baseline that fails."""
@@ -203,7 +215,8 @@ def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
         rng = run.study.random_generator(f"{full}/rows")
         parts = run.unfinished_parts()
         drawn = ValidRows(model, schema, run.study.n_synthetic, rng, parts)
-        rows = run.in_blocks(map(schema.stored, drawn.blocks()))
+        with workers(hands_out) as pool:
+            rows = run.in_blocks(map(schema.stored, drawn.blocks(pool)))
         recorded = run.record_table(
             rows,
             files=model.to_files() if keeps_model else None,

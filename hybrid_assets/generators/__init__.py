@@ -13,7 +13,8 @@ from hybrid_assets.generators.base import (
 from hybrid_assets.generators.bootstrap import BootstrapGenerator
 from hybrid_assets.generators.cart import CartGenerator
 from hybrid_assets.generators.dp import DpGenerator, DpSettings
-from hybrid_assets.generators.drawing import DrawReport, ValidRows, draw_valid
+from hybrid_assets.generators.drawing import ValidRows, draw_valid
+from hybrid_assets.generators.drawn_block import DrawReport
 from hybrid_assets.generators.gan import GanGenerator
 from hybrid_assets.generators.great import GreatGenerator
 from hybrid_assets.generators.llm import LlmGenerator

@@ -26,10 +26,13 @@ class CovariateGenerator(Protocol):
     """A model of the law of a table, fitted once and sampled at will.
 
     Fitted state ends in an underscore. The same table, settings and random
-    generator give the same files and the same rows.
+    generator give the same files and the same rows. From `rows_handed_out` rows
+    on it pays to draw blocks in several processes (None: never).
     """
 
     settings_class: ClassVar[type[GeneratorSettings]]
+    rows_handed_out: ClassVar[int | None]
+    settings: Any
     learning_curve_: pd.DataFrame | None
 
     def __init__(self, settings: Any) -> None: ...

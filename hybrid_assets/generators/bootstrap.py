@@ -26,6 +26,7 @@ class BootstrapGenerator:
     """
 
     settings_class: ClassVar[type[GeneratorSettings]] = BootstrapSettings
+    rows_handed_out: ClassVar[int | None] = 1_000_000
 
     def __init__(self, settings: BootstrapSettings) -> None:
         self.settings = settings

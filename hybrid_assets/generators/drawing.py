@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import closing
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.errors import GeneratorError, YieldTooLow
 from hybrid_assets.generators.base import CovariateGenerator
+from hybrid_assets.generators.drawn_block import (
+    DrawnBlock,
+    DrawReport,
+    StoredDraw,
+    drawn_block,
+)
+from hybrid_assets.handing_out import ThisProcess, in_order, made
 from hybrid_assets.schema import TableSchema
 
-MIN_VALID_SHARE = 0.02
-MIN_DRAWN = 200  # before the share is judged
 BLOCK_ROWS = 10_000
+BLOCKS_AHEAD = 64  # handed out before the first is given: of 20 columns, 100 MB
 
 
 class KeptParts(Protocol):
@@ -29,50 +35,6 @@ class KeptParts(Protocol):
     def keep(self, name: str, part: pd.DataFrame) -> None:
         """Keep a table, whole or not at all."""
         ...
-
-
-@dataclass(frozen=True)
-class DrawReport:
-    """How many rows a generator had to draw.
-
-    Attributes
-    ----------
-    n_rows : int
-        Valid rows kept.
-    n_drawn, n_dropped : int
-        Rows drawn in all, and dropped because they violate the schema.
-    dropped_by_column : dict of str to int
-        Violations per column (a row may count under several).
-    valid_mass : dict of str to float
-        Of a generator that cannot break the schema: how likely each column
-        would have been valid by itself.
-    """
-
-    n_rows: int
-    n_drawn: int
-    n_dropped: int
-    dropped_by_column: dict[str, int] = field(default_factory=dict)
-    valid_mass: dict[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def joined(cls, reports: Iterable[DrawReport]) -> DrawReport:
-        """Add up the blocks of a draw; valid masses are averaged by rows."""
-        reports = list(reports)
-        n_rows = sum(report.n_rows for report in reports)
-        dropped: Counter[str] = Counter()
-        mass: dict[str, float] = dict.fromkeys(reports[0].valid_mass, 0.0)
-        for report in reports:
-            dropped.update(report.dropped_by_column)
-            for name, value in report.valid_mass.items():
-                mass[name] += value * (report.n_rows / n_rows)
-        n_drawn = sum(report.n_drawn for report in reports)
-        n_dropped = sum(report.n_dropped for report in reports)
-        return cls(n_rows, n_drawn, n_dropped, dict(dropped), mass)
-
-    @property
-    def valid_share(self) -> float:
-        """Share of drawn rows that satisfied the schema, in [0, 1]."""
-        return 1.0 - self.n_dropped / self.n_drawn if self.n_drawn else 0.0
 
 
 def draw_valid(
@@ -128,44 +90,59 @@ class ValidRows:
         self._sizes = [min(BLOCK_ROWS, n_rows - start) for start in range(0, n_rows, BLOCK_ROWS)]
         self._streams = rng.spawn(len(self._sizes)) if len(self._sizes) > 1 else [rng]
         self._reports: list[DrawReport] = []
+        self._found: set[int] = set()
 
-    def blocks(self) -> Iterator[pd.DataFrame]:
+    def blocks(self, workers: Executor | None = None) -> Iterator[pd.DataFrame]:
         """Give canonical rows, `BLOCK_ROWS` at a time; once.
+
+        Parameters
+        ----------
+        workers : Executor, optional
+            Draws the blocks, from the generator's files; this process if None. Rows are the same.
 
         Raises
         ------
-        YieldTooLow
-            If fewer than `MIN_VALID_SHARE` of at least `MIN_DRAWN` rows of a
-            block are valid.
-        GeneratorError
-            If the generator gives no rows, or other columns.
+        YieldTooLow, GeneratorError
+            As `drawn_block`.
         """
-        for number, (size, stream) in enumerate(zip(self._sizes, self._streams, strict=True)):
-            rows, report = self._kept(number) or self._drawn(number, size, stream)
-            self._reports.append(report)
-            yield rows
+        n_ahead = 1 if workers is None else BLOCKS_AHEAD
+        with closing(in_order(self._started(workers), n_ahead=n_ahead, on_end=self._keep)) as drawn:
+            for rows, report in drawn:
+                self._reports.append(report)
+                yield rows
 
     @property
     def report(self) -> DrawReport:
         """How many rows the blocks given so far took."""
         return DrawReport.joined(self._reports)
 
-    def _kept(self, number: int) -> tuple[pd.DataFrame, DrawReport] | None:
-        return None if self._parts is None else _kept_block(self._parts, number, self._schema)
+    def _started(self, workers: Executor | None) -> Iterator[Future[DrawnBlock]]:
+        place = workers or ThisProcess()
+        work: Callable[[int, np.random.Generator], DrawnBlock]
+        work = partial(drawn_block, self._generator, self._schema)
+        if workers is not None:
+            work = StoredDraw(self._generator, self._schema)
+        for number, (size, stream) in enumerate(zip(self._sizes, self._streams, strict=True)):
+            kept = self._kept(number)
+            yield place.submit(work, size, stream) if kept is None else made(kept)
 
-    def _drawn(
-        self, number: int, size: int, stream: np.random.Generator
-    ) -> tuple[pd.DataFrame, DrawReport]:
-        rows, report = _drawn_block(self._generator, self._schema, size, stream)
-        if self._parts is not None and len(self._sizes) > 1:
-            self._parts.keep(f"{number}report", _as_table(report))
-            self._parts.keep(f"{number}rows", self._schema.stored(rows))
-        return rows, report
+    def _kept(self, number: int) -> DrawnBlock | None:
+        if self._parts is None:
+            return None
+        kept = _kept_block(self._parts, number, self._schema)
+        if kept is not None:
+            self._found.add(number)
+        return kept
+
+    def _keep(self, number: int, block: DrawnBlock) -> None:
+        if self._parts is None or len(self._sizes) == 1 or number in self._found:
+            return
+        rows, report = block
+        self._parts.keep(f"{number}report", _as_table(report))
+        self._parts.keep(f"{number}rows", self._schema.stored(rows))
 
 
-def _kept_block(
-    parts: KeptParts, number: int, schema: TableSchema
-) -> tuple[pd.DataFrame, DrawReport] | None:
+def _kept_block(parts: KeptParts, number: int, schema: TableSchema) -> DrawnBlock | None:
     rows, report = parts.part(f"{number}rows"), parts.part(f"{number}report")
     if rows is None or report is None:
         return None
@@ -188,37 +165,3 @@ def _as_report(table: pd.DataFrame) -> DrawReport:
     n_rows, n_drawn, n_dropped = (int(of(figure)[""]) for figure in ("rows", "drawn", "dropped"))
     dropped = {name: int(n) for name, n in of("invalid").items()}
     return DrawReport(n_rows, n_drawn, n_dropped, dropped, of("valid mass"))
-
-
-def _drawn_block(
-    generator: CovariateGenerator, schema: TableSchema, n_rows: int, rng: np.random.Generator
-) -> tuple[pd.DataFrame, DrawReport]:
-    kept: list[pd.DataFrame] = []
-    n_kept = n_drawn = n_dropped = 0
-    by_column: Counter[str] = Counter()
-    while n_kept < n_rows:
-        if n_drawn >= MIN_DRAWN and n_kept < MIN_VALID_SHARE * n_drawn:
-            raise YieldTooLow(
-                f"study {schema.study!r}: {n_kept} of {n_rows} rows were valid after drawing "
-                f"{n_drawn}; violations by column: {dict(by_column)}"
-            )
-        valid_share = max(n_kept / n_drawn, MIN_VALID_SHARE) if n_drawn else 1.0
-        batch = generator.sample(int(np.ceil((n_rows - n_kept) / valid_share * 1.02)) + 8, rng)
-        if list(batch.columns) != schema.names:
-            raise GeneratorError(
-                f"study {schema.study!r}: generator gave columns {list(batch.columns)}, "
-                f"expected {schema.names}"
-            )
-        if batch.empty:  # would be asked for ever
-            raise GeneratorError(
-                f"study {schema.study!r}: generator gave no rows; expected {n_rows - n_kept} more"
-            )
-        invalid, counts = schema.invalid_counts(batch)
-        by_column.update(counts)
-        n_drawn += len(batch)
-        n_dropped += int(invalid.sum())
-        n_kept += int((~invalid).sum())
-        kept.append(schema.rounded(schema.canonical(batch.loc[~invalid])))
-    table = pd.concat(kept, ignore_index=True).iloc[:n_rows]
-    valid_mass = getattr(generator, "valid_mass_", {})
-    return table, DrawReport(n_rows, n_drawn, n_dropped, dict(by_column), valid_mass)

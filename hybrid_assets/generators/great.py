@@ -63,6 +63,7 @@ class GreatGenerator:
     """
 
     settings_class: ClassVar[type[GeneratorSettings]] = GreatSettings
+    rows_handed_out: ClassVar[int | None] = None  # as be-great draws: in one process
 
     def __init__(self, settings: GreatSettings) -> None:
         self.settings = settings

@@ -9,6 +9,7 @@ import pytest
 from dagster_project.study_file import StudyFile
 from dagster_project.truth_columns import OUTCOME_CONTROL, OUTCOME_TREATED
 from hybrid_assets.effects import seed_tmle
+from hybrid_assets.processes import LocalProcesses
 from warehouse import Warehouse
 
 N_ROWS, BLOCK, SAMPLE = 2_000, 300, 700
@@ -102,3 +103,31 @@ def test_a_draw_that_was_killed_goes_on_and_gives_the_same_bytes(
     first = warehouse.table_version("cart/synthetic_covariates").data_version
     assert materialize(study, "cart/synthetic_covariates").success
     assert warehouse.table_version("cart/synthetic_covariates").data_version == first
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_tables_that_are_handed_out_are_those_of_one_process(
+    small_study: Callable[..., StudyFile],
+    materialize: Materialize,
+    tmp_path: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from hybrid_assets.generators.cart import CartGenerator
+
+    study = small_study(generators=["cart"], n_synthetic=N_ROWS)
+    made = ["cart/synthetic_covariates", "cart/full_synthetic"]
+    warehouse = Warehouse(tmp_path / "home", "small")  # type: ignore[operator]
+    materialize(study, "seed_table", "splits", "cart/fitted_generator", *made)
+    alone = [warehouse.table_version(asset).data_version for asset in made]
+    monkeypatch.setattr(CartGenerator, "rows_handed_out", 100)
+    handed_out: list[object] = []
+    submit = LocalProcesses.submit
+
+    def counted(self: LocalProcesses, *args: object, **kwargs: object) -> object:
+        handed_out.append(args[0])
+        return submit(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LocalProcesses, "submit", counted)
+    assert materialize(study, *made).success
+    assert len(handed_out) == 2 * N_ROWS / 250
+    assert [warehouse.table_version(asset).data_version for asset in made] == alone

@@ -68,6 +68,7 @@ def test_what_a_step_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     # a core for each that waits: two of them on two cores would wait for ever
     assert step_needs("ray", "memory", hands_out=True).n_cores < 0.5
     assert step_needs("kubernetes", None, hands_out=True).n_cores == 4
+    assert step_needs("ray", "gpu", hands_out=True) == StepNeeds(0.01, 2, n_gpus=1)
     monkeypatch.setenv("HYBRID_DEVICE", "cpu")
     assert step_needs("kubernetes", "gpu", hands_out=False).n_gpus == 0
 
@@ -107,6 +108,28 @@ def test_steps_on_ray(
     assert json.loads(benchmark.definition.tags["dagster-ray/config"])["num_cpus"] == 0.01
 
 
-def test_workers_of_one_machine() -> None:
-    with workers() as pool:
+def test_workers_of_one_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYBRID_HOME", str(tmp_path))
+    with workers(hands_out=True) as pool:
+        assert pool is not None
         assert list(pool.map(abs, [-1, 2, -3])) == [1, 2, 3]
+    with workers(hands_out=False) as pool:
+        assert pool is None
+
+
+@needs_extra("dagster_ray", "ray")
+def test_who_draws_much_says_that_it_hands_out(
+    small_study: Callable[..., StudyFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, "ray")
+    monkeypatch.setenv("HYBRID_DEVICE", "cpu")
+    study = small_study(generators=["cart", "llm"], n_synthetic=1_100_000)
+    graph = dg.Definitions.merge(
+        study_definitions(study, tmp_path), dg.Definitions(resources=RESOURCES)
+    )
+    nodes = graph.resolve_job_def("refresh_small").graph.nodes
+    cores = {n.name: json.loads(n.definition.tags["dagster-ray/config"])["num_cpus"] for n in nodes}
+    assert cores["small__cart__synthetic_covariates"] == 0.01
+    assert cores["small__cart__full_synthetic"] == 0.01
+    assert cores["small__llm__synthetic_covariates"] == 0.01
+    assert cores["small__llm__full_synthetic"] == 1.0  # its fit is its own

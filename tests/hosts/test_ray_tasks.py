@@ -20,6 +20,7 @@ from hybrid_assets.benchmark import (
 )
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EvaluationError
+from hybrid_assets.generators import GENERATORS, ValidRows, draw_valid
 from hybrid_assets.nuisance import NuisanceSettings
 from hybrid_assets.privacy import nearest
 
@@ -70,6 +71,42 @@ def test_distances_on_ray_are_those_of_one_process(monkeypatch: pytest.MonkeyPat
     with RayTasks() as workers:
         spread = nearest.nearest_distances(points, references, workers)
     assert spread.tobytes() == alone.tobytes()
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_draw_on_ray_gives_the_rows_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 250)
+    design = DESIGNS["confounded_continuous"]
+    schema, cart = design.schema(), GENERATORS["cart"]
+    table = schema.canonical(design(400, 1))
+    generator = cart(cart.settings_class()).fit(table, schema, np.random.default_rng(0))
+    alone, report = draw_valid(generator, schema, 2_000, np.random.default_rng(3))
+    drawn = ValidRows(generator, schema, 2_000, np.random.default_rng(3))
+    with RayTasks() as workers:
+        spread = pd.concat(drawn.blocks(workers), ignore_index=True)
+    pd.testing.assert_frame_equal(spread, alone, check_exact=True)
+    assert drawn.report == report
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_ray_forgets_what_was_handed_over() -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    def n_kept() -> int:
+        objects = ray._private.worker.global_worker.core_worker.get_all_reference_counts()
+        return len(objects)
+
+    with RayTasks() as workers:
+        before = n_kept()
+        function = np.arange(1_000_000).take
+        assert [workers.submit(function, n).result(60) for n in range(3)] == [0, 1, 2]
+        del function
+        end = time.monotonic() + 20
+        while n_kept() > before and time.monotonic() < end:
+            time.sleep(0.1)
+        assert n_kept() <= before
 
 
 @pytest.mark.usefixtures("_cluster")

@@ -18,7 +18,7 @@ from hybrid_assets.benchmark import (
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.nuisance import NuisanceSettings
-from hybrid_assets.processes import local_processes
+from hybrid_assets.processes import LocalProcesses
 
 TRUTH = 1.0
 QUICK = BenchmarkSettings(n_replicates=120, sample_sizes=(100, 300))
@@ -91,7 +91,7 @@ def test_finished_must_be_replicates(binary):
 def test_two_processes_give_the_same_bytes(binary):
     settings = BenchmarkSettings(n_replicates=100, sample_sizes=(100,))
     one = run(binary[0], settings)
-    with local_processes(2) as workers:
+    with LocalProcesses(2) as workers:
         two = run(binary[0], settings, workers=workers)
     pd.testing.assert_frame_equal(one.replicates, two.replicates, check_exact=True)
 
@@ -178,7 +178,7 @@ def test_workers_end_when_a_run_of_several_processes_is_interrupted(binary):
     def stop(done):
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt) as held, local_processes(2) as workers:
+    with pytest.raises(KeyboardInterrupt) as held, LocalProcesses(2) as workers:
         run(binary[0], workers=workers, progress=stop)
     assert held.tb is not None
     assert multiprocessing.active_children() == []

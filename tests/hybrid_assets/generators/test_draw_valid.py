@@ -1,11 +1,17 @@
 """How rows are accepted, with small generators that are wrong on purpose."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from hybrid_assets.errors import GeneratorError, YieldTooLow
-from hybrid_assets.generators.drawing import MIN_VALID_SHARE, DrawReport, draw_valid
+from hybrid_assets.generators import GENERATORS
+from hybrid_assets.generators.drawing import ValidRows, draw_valid
+from hybrid_assets.generators.drawn_block import MIN_VALID_SHARE, DrawReport
+from hybrid_assets.processes import LocalProcesses
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
 SCHEMA = TableSchema(
@@ -161,3 +167,69 @@ def test_blocks_have_streams_of_their_own(monkeypatch):
     assert not table["x"][:30].reset_index(drop=True).equals(table["x"][30:].reset_index(drop=True))
     first, _ = draw_valid(Uneven(), SCHEMA, 90, np.random.default_rng(3))
     pd.testing.assert_frame_equal(first[:60], table)
+
+
+@pytest.mark.parametrize("kind", ["bootstrap", "cart"])
+def test_processes_draw_the_rows_of_one(kind, mixed_table, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 40)
+    table, schema = mixed_table
+    kind = GENERATORS[kind]
+    generator = kind(kind.settings_class()).fit(table, schema, np.random.default_rng(0))
+    wanted, wanted_report = draw_valid(generator, schema, 500, np.random.default_rng(3))
+    memory = Memory()
+    drawn = ValidRows(generator, schema, 500, np.random.default_rng(3), memory)
+    with LocalProcesses(2) as workers:
+        spread = pd.concat(drawn.blocks(workers), ignore_index=True)
+    pd.testing.assert_frame_equal(spread, wanted, check_exact=True)
+    assert drawn.report == wanted_report
+    assert len(memory.kept) == 2 * 13
+    whole, _ = draw_valid(generator, schema, 500, np.random.default_rng(3), memory)
+    pd.testing.assert_frame_equal(whole, wanted, check_exact=True)
+
+
+class Stored(Uneven):
+    """Waits in the first block that is begun, and comes back from files."""
+
+    settings = None
+
+    def __init__(self, slow=None):
+        super().__init__()
+        self.slow = slow
+
+    def sample(self, n_rows, rng):
+        drawn = super().sample(n_rows, rng)
+        if self.slow is not None and self.slow.acquire(blocking=False):
+            assert self.goes_on.wait(20)
+        return drawn
+
+    def to_files(self):
+        return {}
+
+    @classmethod
+    def from_files(cls, files, settings, schema):
+        return cls(cls.first)
+
+
+def test_a_killed_draw_has_kept_what_ended_first(monkeypatch):
+    """One block is slow; what was done beside it outlives the kill, and nothing changes."""
+    monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 30)
+    Stored.first, Stored.goes_on = threading.Semaphore(1), threading.Event()
+    wanted, _ = draw_valid(Uneven(), SCHEMA, 120, np.random.default_rng(3))
+
+    class Killed(Memory):
+        def keep(self, name, part):
+            super().keep(name, part)
+            if len(self.kept) == 6:
+                Stored.goes_on.set()
+                raise KeyboardInterrupt
+
+    memory = Killed()
+    drawn = ValidRows(Stored(), SCHEMA, 120, np.random.default_rng(3), memory)
+    with ThreadPoolExecutor(2) as workers, pytest.raises(KeyboardInterrupt):
+        list(drawn.blocks(workers))
+    assert len({name[0] for name in memory.kept}) == 3
+    left = Memory(memory.kept)
+    again = Uneven()
+    table, _ = draw_valid(again, SCHEMA, 120, np.random.default_rng(3), left)
+    pd.testing.assert_frame_equal(table, wanted, check_exact=True)
+    assert again.n_calls == 1  # for the block that was slow
