@@ -28,6 +28,7 @@ check: lint
 hosts: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[k8s,ray]' \
 	  kubernetes-validate
+	$(BIN)/python -m pytest tests/dagster_project/test_kubernetes.py tests/dagster_project/test_chart.py
 	$(BIN)/python -m pytest -m hosts tests/hosts
 
 # The pictures of the page in docs/, by the test that looks at it.

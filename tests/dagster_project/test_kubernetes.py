@@ -1,6 +1,5 @@
 """Jobs as Dagster would send them to Kubernetes, from the real tags, against Kubernetes' schema."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ import yaml
 
 from dagster_project.engines import ENGINE_VARIABLE, GPU, GPU_LABEL, engine_executor
 from dagster_project.factory import study_definitions
-from dagster_project.instance import SETTINGS
 from dagster_project.private_errors import SILENT
 from dagster_project.resources import RESOURCES
 from dagster_project.study_file import StudyFile
@@ -21,18 +19,6 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 VALUES = yaml.safe_load((DEPLOY / "values.yaml").read_text())
 LOCATION = VALUES["dagster-user-deployments"]["deployments"][0]
 LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
-# Of the chart's own schema of values, read on GitHub: dagster-io/dagster, helm/dagster/schema.
-CHART_VALUES = {
-    "dagsterWebserver", "dagster-user-deployments", "postgresql", "ingress", "telemetry", "global",
-    "generatePostgresqlPasswordSecret", "computeLogManager", "runLauncher", "pythonLogs",
-    "dagsterDaemon", "concurrency", "serviceAccount", "retention", "additionalInstanceConfig",
-}  # fmt: skip
-DEPLOYMENT_VALUES = {
-    "name", "image", "port", "dagsterApiGrpcArgs", "codeServerArgs", "env", "envConfigMaps",
-    "includeConfigInLaunchedRuns", "envSecrets", "annotations", "nodeSelector", "affinity",
-    "tolerations", "podSecurityContext", "securityContext", "resources", "livenessProbe",
-    "readinessProbe", "startupProbe", "labels", "volumeMounts", "volumes", "schedulerName",
-}  # fmt: skip
 KUBERNETES = "1.31"
 
 
@@ -63,6 +49,13 @@ def jobs(
     return {node.name: rendered(node.name, node.definition.tags) for node in nodes}
 
 
+def location_context() -> dict[str, Any]:
+    """Give what the chart hands on of a code location to its runs (test_chart.py)."""
+    included = ("env", "envSecrets", "volumes", "volumeMounts", "resources")
+    told: dict[str, Any] = snake({key: LOCATION[key] for key in included})
+    return told | {"env_secrets": [secret["name"] for secret in told["env_secrets"]]}
+
+
 def executor_settings() -> dict[str, Any]:
     """Give what the executor itself is configured with."""
     executor = engine_executor("kubernetes")
@@ -82,13 +75,10 @@ def rendered(step: str, tags: dict[str, str]) -> dict[str, Any]:
         get_user_defined_k8s_config,
     )
 
-    included = ("env", "envSecrets", "volumes", "volumeMounts", "resources")
-    of_location = snake({key: LOCATION[key] for key in included})
-    of_location["env_secrets"] = [secret["name"] for secret in of_location["env_secrets"]]
     context = K8sContainerContext.create_from_config(
         {"k8s": {"run_k8s_config": snake(LAUNCHER["runK8sConfig"])}}
     )
-    context = context.merge(K8sContainerContext.create_from_config({"k8s": of_location}))
+    context = context.merge(K8sContainerContext.create_from_config({"k8s": location_context()}))
     context = context.merge(K8sContainerContext(env_vars=executor_settings()["env_vars"]))
     context = context.merge(K8sContainerContext(run_k8s_config=get_user_defined_k8s_config(tags)))
     job = construct_dagster_k8s_job(
@@ -141,26 +131,6 @@ def test_no_step_is_root_or_carries_a_secret(jobs: dict[str, dict[str, Any]]) ->
         assert by_value["DAGSTER_PG_PASSWORD"] is None  # from a Secret
         assert {"secretRef": {"name": "hybrid-secrets"}} in container["envFrom"]
         assert container["volumeMounts"][-1]["mountPath"] == "/var/lib/hybrid"
-
-
-def test_the_values_are_those_of_the_chart() -> None:
-    assert set(VALUES) <= CHART_VALUES
-    assert set(LOCATION) <= DEPLOYMENT_VALUES
-    assert {type(variable) for variable in LOCATION["env"]} == {dict}
-    assert not re.search(r"(?i)password: *\S|secret_?key|token: *\S", json.dumps(VALUES))
-
-
-def test_runs_are_limited_as_on_one_machine() -> None:
-    """The chart writes dagster.yaml itself, so its values say again what ours does."""
-    ours = yaml.safe_load(SETTINGS.read_text())
-    runs, pools = VALUES["concurrency"]["runs"], VALUES["concurrency"]["pools"]
-    assert runs["maxConcurrentRuns"] == ours["concurrency"]["runs"]["max_concurrent_runs"]
-    assert runs["tagConcurrencyLimits"] == ours["concurrency"]["runs"]["tag_concurrency_limits"]
-    assert snake(pools) == ours["concurrency"]["pools"]
-    logs = VALUES["computeLogManager"]["config"]["customComputeLogManager"]
-    assert {key: logs[key] for key in ("module", "class")} == ours["compute_logs"]
-    monitoring = snake(VALUES["dagsterDaemon"]["runMonitoring"])
-    assert ours["run_monitoring"].items() <= monitoring.items()
 
 
 def test_the_image_is_pinned_and_nobody_is_root() -> None:
