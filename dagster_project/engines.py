@@ -119,6 +119,8 @@ def step_settings(
     needs = step_needs(engine, pool, hands_out=hands_out)
     tags = _ray_tags(needs) if engine == "ray" else _kubernetes_tags(needs)
     policy = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
+    if engine == "kubernetes":  # Dagster 1.13.27 takes no run up again in which a step has waited
+        policy = dg.RetryPolicy(max_retries=3)
     return StepSettings(pool, tags, None if once else policy)
 
 
