@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from dagster_project.code_version import science_version
+from hybrid_assets.columnwise import whole_table
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.estimators import (
     EffectEstimate,
@@ -103,7 +104,7 @@ def run_draw(task: Task) -> ClaimDraw:
     study = task.study()
     design = DESIGNS[task.design]
     seed = validate_seed(design(task.n_rows, 10_000 + task.draw), study)
-    schema, rows = seed.schema, seed.rows
+    schema, rows = seed.schema, whole_table(seed.rows)
     rng = study.random_generator("seed_estimates")
     fits = cross_fit_draws(rows, schema, study.nuisance, rng, study.known_propensity)
     target = estimate_from_cross_fits(fits)["tmle"]

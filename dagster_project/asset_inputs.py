@@ -8,10 +8,11 @@ import pandas as pd
 
 from dagster_project.canonical_rows import CanonicalRows
 from dagster_project.resources import StorageResource
+from dagster_project.stored_columns import StoredColumns
 from dagster_project.study_file import StudyFile
 from hybrid_assets.blocks import SAMPLE_ROWS
 from hybrid_assets.schema import TableSchema
-from warehouse import TableBlocks, Warehouse, data_version, storable_table
+from warehouse import TableBlocks, Warehouse
 
 PICTURE = "pictures/picture.png"
 FILES_SUFFIX = " (files)"  # of an upstream asset read for its files
@@ -81,6 +82,10 @@ class AssetInputs:
         frame: pd.DataFrame = self.stored(asset).whole().to_pandas()
         return frame
 
+    def columns(self, asset: str) -> StoredColumns:
+        """Read an upstream table, a column at a time, and remember its version."""
+        return StoredColumns(self.stored(asset))
+
     def rows(self, asset: str, schema: TableSchema) -> CanonicalRows:
         """Read the rows of an upstream table in the dtypes of a schema; remember its version."""
         return CanonicalRows(self.stored(asset), schema)
@@ -95,9 +100,9 @@ class AssetInputs:
         """Read the same rows with the canonical dtypes of a schema."""
         return schema.canonical(self.sampled(asset))
 
-    def remember_source(self, what: str, rows: pd.DataFrame) -> None:
+    def remember_source(self, what: str, rows: TableBlocks) -> None:
         """Remember the version of rows that came from no asset of the study, such as a donor's."""
-        self.upstream[f"{what} (source)"] = data_version(storable_table(rows))
+        self.upstream[f"{what} (source)"] = rows.data_version
 
     def remember_seed_version(self) -> dict[str, str]:
         """Remember which version of the seed is read; give it as metadata, if there are several."""

@@ -99,6 +99,10 @@ class AssetRun(AssetInputs):
         """Lay the rows of the asset's table aside, a block at a time, until it is recorded."""
         return self.warehouse.in_blocks(blocks)
 
+    def in_columns(self, columns: Iterable[pd.Series]) -> TableBlocks:
+        """Do the same, a column at a time."""
+        return self.warehouse.in_columns(columns)
+
     def record_table(
         self,
         table: pd.DataFrame | TableBlocks,

@@ -9,7 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dagster_project.resources import hybrid_home
 from dagster_project.sources.csv_file import CsvSource
+from hybrid_assets.columnwise import whole_table
 from hybrid_assets.errors import SourceError
 from hybrid_assets.processes import LocalProcesses
 from hybrid_assets.published import PUBLISHED_LABEL
@@ -30,7 +32,8 @@ def read_paper_data(folder: Path) -> dict[str, pd.DataFrame]:
 
 
 def _read(folder: Path, name: str, n_rows: int) -> pd.DataFrame:
-    table = CsvSource(kind="csv", path=f"{name}.csv").read(folder.resolve())
+    source = CsvSource(kind="csv", path=f"{name}.csv")
+    table = whole_table(source.read(folder.resolve(), hybrid_home()))
     file = f"paper 1's data, {folder / name}.csv"
     absent = [column for column in SCHEMA.names if column not in table.columns]
     if absent:

@@ -3,14 +3,14 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from dagster_project.assets.data import own_holdout, read_seed, study_splits
+from dagster_project.assets.data import own_holdout, people_of, read_seed
+from dagster_project.resources import hybrid_home
 from dagster_project.study_file import StudyFile
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.generators.private.mechanisms import opendp
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
 from hybrid_assets.small_cells import told_count
-from hybrid_assets.splits import Splits
+from hybrid_assets.splits import Splits, complete
 
 MIN_ARM_OF_ITS_OWN = 100  # smaller arms share one outcome model
 
@@ -71,6 +71,8 @@ class StudyCheck:
 def check_study(study: StudyFile, folder: Path) -> StudyCheck:
     """Read, validate and split the study's rows as its assets would; write nothing.
 
+    A long table is laid aside meanwhile, in a file without a name in the home.
+
     Parameters
     ----------
     study : StudyFile
@@ -87,9 +89,11 @@ def check_study(study: StudyFile, folder: Path) -> StudyCheck:
     """
     if study.promises_privacy:
         opendp()
-    seed = read_seed(study, folder)
-    unseen = own_holdout(study, folder, seed.rows, seed.schema)
-    parts = study_splits(study, seed.rows, seed.schema, unseen)
+    home = hybrid_home()
+    seed = read_seed(study, folder, home)
+    unseen = own_holdout(study, folder, seed.rows, seed.schema, aside=home)
+    people = people_of(study, seed.rows, seed.schema, unseen)
+    parts = complete(people["train"], people["holdout"], seed.schema)
     columns = tuple(
         _checked(column, int(seed.rows[column.name].isna().sum()), len(seed.rows), study)
         for column in seed.schema.columns
@@ -103,7 +107,7 @@ def check_study(study: StudyFile, folder: Path) -> StudyCheck:
         columns=columns,
         concerns=(
             *_left_out(seed.constant_covariates),
-            *_repeated(seed.rows[list(study.identifiers)]),
+            *_repeated(seed.rows, study.identifiers),
             *_expected_gates(study, parts),
         ),
     )
@@ -129,9 +133,9 @@ def _left_out(constant: tuple[str, ...]) -> list[str]:
     return [f"covariates_vary: {name} holds a single value and is left out" for name in constant]
 
 
-def _repeated(identifiers: pd.DataFrame) -> list[str]:
+def _repeated(rows: Columns, identifiers: tuple[str, ...]) -> list[str]:
     """Warn where rows may not be people, as every interval and every attack takes them to be."""
-    names = [str(name) for name in identifiers if not identifiers[name].is_unique]
+    names = [name for name in identifiers if not rows[name].is_unique]
     return [f"{name}: repeats; each row is taken for one person" for name in names]
 
 

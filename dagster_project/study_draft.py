@@ -13,6 +13,7 @@ from dagster_project.sources.parquet_file import ParquetSource
 from dagster_project.study_file import StudyFile
 from dagster_project.study_roles import OF_THEIR_OWN, is_nearly_unique
 from hybrid_assets.columns import MAX_INFERRED_LEVELS, holds_lists, infer_column
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.errors import SeedTableError, SourceError
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.study import CovariateSettings
@@ -66,7 +67,7 @@ def table_source(file: Path) -> Source:
     return CsvSource(kind="csv", path=path, separator=separator)
 
 
-def require_decimal_points(table: pd.DataFrame, file: Path) -> None:
+def require_decimal_points(table: Columns, file: Path) -> None:
     """Refuse numbers with commas in them, which would be taken for text.
 
     Raises
@@ -89,12 +90,12 @@ def _has_commas(values: pd.Series) -> bool:
     return bool(words.str.contains(",").any() and words.str.fullmatch(NUMBER_WITH_COMMA).all())
 
 
-def draft_columns(table: pd.DataFrame, study: StudyFile) -> list[DraftedColumn]:
+def draft_columns(table: Columns, study: StudyFile) -> list[DraftedColumn]:
     """Infer the kind of every column that has no role yet, as ``seed_table`` would.
 
     Parameters
     ----------
-    table : DataFrame of shape (n, p)
+    table : Columns
         As read.
     study : StudyFile
         Names treatment, outcome and identifiers.

@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 
+from dagster_project.resources import hybrid_home
 from dagster_project.study_draft import (
     DraftedColumn,
     draft_columns,
@@ -25,6 +25,7 @@ from dagster_project.study_folders import (
 from dagster_project.study_questions import Answers, Questions
 from dagster_project.study_roles import Guess, GuessedRoles, guess_roles
 from dagster_project.study_writer import study_file_text, write_new_file
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.errors import StudyError
 
 MIN_SYNTHETIC = 100
@@ -49,7 +50,7 @@ def new_study(file: Path, folder: Path | None, answers: Answers, console: Consol
     name = answers.name or _name_after(file)
     if name in study_files():
         raise StudyError(f"study {name!r}: there is one already, in {study_files()[name]}")
-    table = source.read(file.parent)
+    table = source.read(file.parent, hybrid_home())
     if not table.columns.is_unique:
         raise StudyError(f"{file.name}: expected a name of its own for each column; some repeat")
     require_decimal_points(table, file)
@@ -117,12 +118,12 @@ def next_steps(file: Path) -> list[str]:
 
 
 def _study(
-    table: pd.DataFrame, named: dict[str, Any], questions: Questions, guessed: GuessedRoles
+    table: Columns, named: dict[str, Any], questions: Questions, guessed: GuessedRoles
 ) -> StudyFile:
     treatment = questions.treatment(guessed)
     outcome = questions.outcome(guessed, treatment)
     identifiers = questions.identifiers(guessed, {treatment, outcome})
-    absent = [name for name in (treatment, outcome, *identifiers) if name not in table]
+    absent = [name for name in (treatment, outcome, *identifiers) if name not in table.columns]
     if absent:
         raise StudyError(f"expected columns of the table; it has no {', '.join(absent)}")
     chance = questions.probability()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from hybrid_assets.columns import MAX_INFERRED_LEVELS, NO_KIND, holds_lists, is_zero_one
+from hybrid_assets.columnwise import Columns
 
 TREATMENT_WORDS = {
     *("treat", "treated", "treatment", "trt", "therapy", "drug", "intervention", "arm"),
@@ -63,14 +64,14 @@ class GuessedRoles:
     numeric: tuple[str, ...]
 
 
-def guess_roles(table: pd.DataFrame) -> GuessedRoles:
+def guess_roles(table: Columns) -> GuessedRoles:
     """Guess treatment and outcome by name among the columns that could be it, identifiers by both.
 
     Roles are the author's to state: a guess needs a telling name, and only one of them.
 
     Parameters
     ----------
-    table : DataFrame of shape (n, p)
+    table : Columns
         As read.
     """
     columns = {str(name): table[name] for name in table.columns if not holds_lists(table[name])}

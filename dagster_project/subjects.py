@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from dagster_project.study_file import StudyFile
+from hybrid_assets.blocks import BLOCK_ROWS
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.schema import TableSchema
 from warehouse import AuditTrail, KeyedHash, LogEntry, SubjectSplit
 from warehouse.log_entries import FILES
@@ -42,7 +44,7 @@ class SubjectUse:
     used_by: tuple[LogEntry, ...]
 
 
-def identified_by(study: StudyFile, schema: TableSchema, seed: pd.DataFrame) -> IdentifiedBy:
+def identified_by(study: StudyFile, schema: TableSchema, seed: Columns) -> IdentifiedBy:
     """Say which columns tell a person: the identifiers, or all columns of a study without any."""
     names = study.identifiers or schema.names
     return tuple((name, _kind(seed[name])) for name in names)
@@ -54,10 +56,17 @@ def _kind(values: pd.Series) -> str:
     return "date" if pd.api.types.is_datetime64_any_dtype(values) else "text"
 
 
-def row_digests(rows: pd.DataFrame, columns: IdentifiedBy, keyed: KeyedHash) -> tuple[str, ...]:
+def row_digests(rows: Columns, columns: IdentifiedBy, keyed: KeyedHash) -> tuple[str, ...]:
     """Hash each row's identifying values."""
-    told = [[canonical_value(value, kind) for value in rows[name]] for name, kind in columns]
-    return tuple(keyed.of_all(PURPOSE, [json.dumps(key) for key in zip(*told, strict=True)]))
+    cells = [(rows[name], kind) for name, kind in columns]
+    found: list[str] = []
+    for first in range(0, len(rows), BLOCK_ROWS):
+        some = slice(first, first + BLOCK_ROWS)
+        told = [
+            [canonical_value(cell, kind) for cell in values.iloc[some]] for values, kind in cells
+        ]
+        found += keyed.of_all(PURPOSE, [json.dumps(key) for key in zip(*told, strict=True)])
+    return tuple(found)
 
 
 def canonical_value(value: object, kind: str) -> str | None:
@@ -104,7 +113,7 @@ def _number_text(value: object, text: str) -> str:
 
 def split_of(
     columns: IdentifiedBy,
-    parts: Mapping[str, pd.DataFrame],
+    parts: Mapping[str, Columns],
     keyed: KeyedHash,
     *,
     seed_version: str,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.study import Study
 
 RESERVED_PREFIX = "__"
 
 
-def require_columns(table: pd.DataFrame, study: Study) -> None:
+def require_columns(table: Columns, study: Study) -> None:
     """Refuse a table that lacks a column of the study, or whose names are ambiguous.
 
     Names are quoted only once the treatment or the outcome is among them and none is a number:
@@ -39,7 +38,7 @@ def require_columns(table: pd.DataFrame, study: Study) -> None:
                 expected="a name that does not start with two underscores (reserved)",
                 got="one that does",
             )
-    if table.empty:
+    if not len(table):
         raise SeedTableError(study.name, "(table)", expected="rows", got="an empty table")
 
 

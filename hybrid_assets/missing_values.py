@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from hybrid_assets.columnwise import ChosenRows, Columns
 from hybrid_assets.declared_columns import LISTED, MISSING_LEVEL
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.schema import level_words
@@ -19,14 +21,44 @@ def flag_name(name: str) -> str:
     return f"{name}_missing"
 
 
+@dataclass(frozen=True, eq=False)
+class NamedMissing:
+    """A table in some columns of which a missing cell is a level of its own.
+
+    Parameters
+    ----------
+    table : Columns
+    names : frozenset of str
+    """
+
+    table: Columns
+    names: frozenset[str]
+
+    @property
+    def columns(self) -> pd.Index:
+        """Names in order."""
+        return self.table.columns
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.table)
+
+    def __getitem__(self, name: str) -> pd.Series:
+        """Give a column."""
+        values = self.table[name]
+        if name not in self.names:
+            return values
+        return level_words(values).where(values.notna(), MISSING_LEVEL)
+
+
 def apply_policies(
-    table: pd.DataFrame, covariates: Mapping[str, CovariateSettings], study: Study
-) -> pd.DataFrame:
+    table: Columns, covariates: Mapping[str, CovariateSettings], study: Study
+) -> ChosenRows:
     """Drop rows and name missing levels as the study says; imputation comes after the split.
 
     Parameters
     ----------
-    table : DataFrame
+    table : Columns
         With the covariates; other columns pass.
     covariates : mapping of str to CovariateSettings
     study : Study
@@ -38,9 +70,10 @@ def apply_policies(
         the column, or nothing is left.
     """
     drop = np.zeros(len(table), dtype=bool)
-    named: dict[str, pd.Series] = {}
+    named = set()
     for name, settings in covariates.items():
-        missing = table[name].isna().to_numpy()
+        values = table[name]
+        missing = values.isna().to_numpy()
         policy = settings.missing or study.missing
         if not missing.any():
             continue
@@ -55,20 +88,20 @@ def apply_policies(
         if policy == "drop_rows":
             drop |= missing
         elif policy == "category":
-            named[name] = _with_missing_level(table[name], name, settings, study)
+            _require_nameable(values, name, settings, study)
+            named.add(name)
         else:
             _require_free(flag_name(name), table.columns, study)
-    kept = table.assign(**named).loc[~drop].reset_index(drop=True)
-    if kept.empty:
+    if drop.all():
         raise SeedTableError(
             study.name, "(table)", expected="a complete row", got="none after drop_rows"
         )
-    return kept
+    return ChosenRows(NamedMissing(table, frozenset(named)), ~drop)
 
 
-def _with_missing_level(
+def _require_nameable(
     values: pd.Series, name: str, settings: CovariateSettings, study: Study
-) -> pd.Series:
+) -> None:
     if pd.api.types.is_numeric_dtype(values) and settings.kind not in LISTED:
         raise SeedTableError(
             study.name,
@@ -76,15 +109,13 @@ def _with_missing_level(
             expected="kind: categorical or ordinal for missing: category",
             got=f"numbers of type {values.dtype}",
         )
-    words = level_words(values)
-    if (words[values.notna()] == MISSING_LEVEL).any():
+    if (level_words(values)[values.notna()] == MISSING_LEVEL).any():
         raise SeedTableError(
             study.name,
             name,
             expected=f"no level called {MISSING_LEVEL!r} beside missing values",
             got="both",
         )
-    return words.where(values.notna(), MISSING_LEVEL)
 
 
 def _require_free(flag: str, names: Iterable[str], study: Study) -> None:

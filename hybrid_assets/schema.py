@@ -123,6 +123,12 @@ class ColumnSchema(BaseModel):
             return self.cast(values[present]).reindex(values.index)
         return pd.to_numeric(values).astype("float64")
 
+    def stored(self, values: pd.Series) -> pd.Series:
+        """Turn categories into plain strings or integers, as storage keeps them."""
+        if isinstance(self.dtype, pd.CategoricalDtype):
+            return values.astype(object).infer_objects()
+        return values
+
 
 def level_words(values: pd.Series) -> pd.Series:
     """Write levels as text, so that 1, 1.0 and "1" are the same level; missing stays apart."""
@@ -211,16 +217,7 @@ class TableSchema(BaseModel):
 
     def stored(self, table: pd.DataFrame) -> pd.DataFrame:
         """Turn categories into plain strings or integers, as storage keeps them."""
-        return pd.DataFrame(
-            {
-                c.name: (
-                    table[c.name].astype(object).infer_objects()
-                    if isinstance(c.dtype, pd.CategoricalDtype)
-                    else table[c.name]
-                )
-                for c in self.columns
-            }
-        )
+        return pd.DataFrame({c.name: c.stored(table[c.name]) for c in self.columns})
 
     def rounded(self, table: pd.DataFrame) -> pd.DataFrame:
         """Round continuous columns to their declared decimals.

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from hybrid_assets.column_names import require_columns
-from hybrid_assets.columns import holds_lists, infer_column, is_zero_one, within_range
+from hybrid_assets.columns import holds_lists, infer_column, is_zero_one
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.estimators.estimand import ESTIMANDS
 from hybrid_assets.estimators.subgroups import SUBGROUP_COLUMN, subgroup_problem
 from hybrid_assets.missing_values import apply_policies
 from hybrid_assets.schema import ColumnKind, TableSchema
+from hybrid_assets.seed_rows import AnalysedRows, SeedRows
 from hybrid_assets.small_cells import told_few
 from hybrid_assets.study import CovariateSettings, Study
 
@@ -26,15 +28,13 @@ class ConstantCovariate(UserWarning):
     """A covariate with a single value was left out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SeedTable:
     """A validated seed table.
 
     Attributes
     ----------
-    rows : DataFrame of shape (n, p)
-        Identifiers first, then the columns of `schema`; covariates whose
-        policy is ``impute`` may still hold missing values.
+    rows : SeedRows
     schema : TableSchema
         Of covariates, treatment and outcome.
     n_rows_dropped : int
@@ -43,14 +43,20 @@ class SeedTable:
         Covariates left out because they hold a single value.
     """
 
-    rows: pd.DataFrame
+    rows: SeedRows
     schema: TableSchema
     n_rows_dropped: int
     constant_covariates: tuple[str, ...]
 
 
-def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
+def validate_seed(table: Columns, study: Study) -> SeedTable:
     """Check a table against its study and give it roles, kinds and canonical dtypes.
+
+    Parameters
+    ----------
+    table : Columns
+        As it came.
+    study : Study
 
     Raises
     ------
@@ -80,21 +86,27 @@ def validate_seed(table: pd.DataFrame, study: Study) -> SeedTable:
         raise SeedTableError(
             study.name, "(table)", expected="a covariate with two values or more", got="none"
         )
-    rows, schema = _canonical(kept, covariates, study)
+    stated = {
+        **covariates,
+        study.treatment: CovariateSettings(kind=ColumnKind.BINARY),
+        study.outcome: study.outcome_settings,
+    }
+    rows = AnalysedRows(kept, stated, study.treatment)
+    columns = tuple(infer_column(rows[name], name, stated[name], study) for name in rows.columns)
+    schema = TableSchema(study=study.name, columns=columns)
     _require_answerable(schema, study)
-    identifiers = kept[list(study.identifiers)].reset_index(drop=True)
-    n_dropped = len(table) - len(kept)
-    return SeedTable(pd.concat([identifiers, rows], axis=1), schema, n_dropped, constant)
+    seed = SeedRows(rows, study.identifiers, schema)
+    return SeedTable(seed, schema, len(table) - len(kept), constant)
 
 
-def _covariate_settings(table: pd.DataFrame, study: Study) -> dict[str, CovariateSettings]:
+def _covariate_settings(table: Columns, study: Study) -> dict[str, CovariateSettings]:
     if study.covariates is not None:
         return dict(study.covariates)
     taken = {study.treatment, study.outcome, *study.identifiers}
     return {str(name): CovariateSettings() for name in table.columns if name not in taken}
 
 
-def _require_single_values(table: pd.DataFrame, names: list[str], study: Study) -> None:
+def _require_single_values(table: Columns, names: list[str], study: Study) -> None:
     for name in names:
         if holds_lists(table[name]):
             raise SeedTableError(
@@ -102,10 +114,11 @@ def _require_single_values(table: pd.DataFrame, names: list[str], study: Study) 
             )
 
 
-def _require_finite(table: pd.DataFrame, names: list[str], study: Study) -> None:
+def _require_finite(table: Columns, names: list[str], study: Study) -> None:
     for name in names:
-        if pd.api.types.is_numeric_dtype(table[name]):
-            sizes = np.abs(table[name].to_numpy(dtype=float, na_value=np.nan))
+        values = table[name]
+        if pd.api.types.is_numeric_dtype(values):
+            sizes = np.abs(values.to_numpy(dtype=float, na_value=np.nan))
             n_infinite, n_huge = int(np.isinf(sizes).sum()), int((sizes > LARGEST_NUMBER).sum())
             if n_infinite:
                 raise SeedTableError(
@@ -123,7 +136,7 @@ def _require_finite(table: pd.DataFrame, names: list[str], study: Study) -> None
                 )
 
 
-def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
+def _require_complete_ends(table: Columns, study: Study) -> None:
     for name in (study.treatment, study.outcome):
         n_missing = int(table[name].isna().sum())
         if n_missing:
@@ -132,7 +145,7 @@ def _require_complete_ends(table: pd.DataFrame, study: Study) -> None:
             )
 
 
-def _require_people(table: pd.DataFrame, study: Study) -> None:
+def _require_people(table: Columns, study: Study) -> None:
     """Refuse repeated identifiers where a promise is made of rows and read as one of people."""
     for name in study.identifiers if study.promises_privacy else ():
         n_repeated = int(table[name].duplicated().sum())
@@ -156,7 +169,7 @@ def _require_declared_to_vary(constant: tuple[str, ...], study: Study) -> None:
         )
 
 
-def _require_arms_and_outcome(table: pd.DataFrame, study: Study) -> None:
+def _require_arms_and_outcome(table: Columns, study: Study) -> None:
     treatment = table[study.treatment]
     if not (is_zero_one(treatment) or set(treatment.unique()) <= {0, 1}):
         raise SeedTableError(
@@ -215,21 +228,3 @@ def _require_answerable(schema: TableSchema, study: Study) -> None:
         problem = subgroup_problem(schema, name)
         if problem:
             raise SeedTableError(study.name, name, expected=SUBGROUP_COLUMN, got=problem)
-
-
-def _canonical(
-    table: pd.DataFrame, covariates: dict[str, CovariateSettings], study: Study
-) -> tuple[pd.DataFrame, TableSchema]:
-    table = table.assign(**{study.treatment: table[study.treatment].astype("int64")})
-    settings = {
-        **covariates,
-        study.treatment: CovariateSettings(kind=ColumnKind.BINARY),
-        study.outcome: study.outcome_settings,
-    }
-    columns, schemas = {}, []
-    for name in (str(name) for name in table.columns if name in settings):
-        values = within_range(table[name], settings[name])
-        schema = infer_column(values, name, settings[name], study)
-        columns[name] = schema.cast_present(values)
-        schemas.append(schema)
-    return pd.DataFrame(columns), TableSchema(study=study.name, columns=tuple(schemas))

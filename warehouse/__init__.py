@@ -30,11 +30,12 @@ from warehouse.migration import Migration, migrate
 from warehouse.model_folder import ModelVersion
 from warehouse.models import ModelStore
 from warehouse.provenance import Provenance, TableVersion
+from warehouse.raw_columns import RawColumns
 from warehouse.release import Release, ReleaseSlot, ReleaseStore
-from warehouse.table_blocks import BLOCK_ROWS, TableBlocks
+from warehouse.table_blocks import BLOCK_ROWS, TableBlocks, TableOfColumns
 from warehouse.tables import Warehouse
 from warehouse.unfinished_parts import UnfinishedParts
-from warehouse.user_tables import read_duckdb_table
+from warehouse.user_tables import duckdb_table_version, read_duckdb_table
 
 __all__ = [
     "BLOCK_ROWS",
@@ -63,6 +64,7 @@ __all__ = [
     "ModelStore",
     "ModelVersion",
     "Provenance",
+    "RawColumns",
     "Release",
     "ReleaseNotFound",
     "ReleaseSlot",
@@ -72,6 +74,7 @@ __all__ = [
     "SubjectSplit",
     "TableBlocks",
     "TableNotFound",
+    "TableOfColumns",
     "TableVersion",
     "Trace",
     "UnfinishedParts",
@@ -83,6 +86,7 @@ __all__ = [
     "checksums",
     "data_version",
     "data_version_of",
+    "duckdb_table_version",
     "folder_digests",
     "lake_settings",
     "latest_entry",

@@ -3,22 +3,19 @@
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from warehouse.arrow_tables import storable_table
+from warehouse.batch_file import BatchFile
 from warehouse.data_version import data_version_of
-from warehouse.errors import StorageUnavailable, UnstorableTable
-from warehouse.private_files import unnamed_file
+from warehouse.errors import UnstorableTable
 
 BLOCK_ROWS = 250_000
 _BATCH_ROWS = 50_000  # read at once for a few of them
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class TableBlocks:
@@ -49,17 +46,17 @@ class TableBlocks:
     """
 
     def __init__(self, blocks: Iterable[pd.DataFrame | pa.Table], folder: Path) -> None:
-        file = unnamed_file(folder)
+        self._lay_aside([blocks], folder)
+
+    def _lay_aside(self, strips: Iterable[Iterable[pd.DataFrame | pa.Table]], folder: Path) -> None:
+        """Write the blocks of each strip of columns: the batches of all have the same rows."""
+        file = BatchFile(folder)
         weakref.finalize(self, file.close)
-        batches = _batches_of_one_size(_alike(storable_table(block) for block in blocks))
-        try:
-            self.schema, self.n_rows = _written(batches, file)
-        except OSError as error:
-            raise StorageUnavailable(
-                f"rows cannot be laid aside in {folder}; check its permissions and free disk "
-                f"space, then run again ({error})"
-            ) from error
-        self._file = pa.ipc.open_file(pa.PythonFile(file, mode="r"))
+        self._strips = [file.append(_batches_of_one_size(_alike(strip))) for strip in strips]
+        if len({strip.n_rows for strip in self._strips}) != 1:
+            raise UnstorableTable("columns of one table have other numbers of rows")
+        self.n_rows = self._strips[0].n_rows
+        self.schema = pa.schema([field for strip in self._strips for field in strip.schema])
 
     @property
     def column_names(self) -> list[str]:
@@ -69,21 +66,26 @@ class TableBlocks:
     @cached_property
     def data_version(self) -> str:
         """The hash that identifies the content."""
-        return data_version_of(chain([self.schema.empty_table()], self._batches()))
+        return data_version_of(self._batches())
 
     def blocks(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Give `BLOCK_ROWS` rows at a time, in order, of some columns or of all.
 
         A table without rows gives one block without rows.
         """
-        waiting = [self.schema.empty_table()]
-        for batch in self._batches():
+        waiting: list[pa.Table] = []
+        for batch in self._batches(columns):
             waiting.append(batch)
             if sum(map(len, waiting)) == BLOCK_ROWS:
-                yield _joined(waiting, columns)
-                waiting = [self.schema.empty_table()]
-        if len(waiting) > 1 or not self.n_rows:
-            yield _joined(waiting, columns)
+                yield pa.concat_tables(waiting)
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting)
+
+    def column(self, name: str) -> pd.Series:
+        """Give one column at once."""
+        values: pd.Series = pa.concat_tables(self._batches([name])).to_pandas()[name]
+        return values
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> pa.Table:
         """Draw rows without replacement, each equally likely; they stay in order.
@@ -101,35 +103,53 @@ class TableBlocks:
                 self._batches(), edges[:-1], ends[:-1], ends[1:], strict=True
             )
         ]
-        return _joined(parts)
+        return pa.concat_tables(parts)
 
     def whole(self) -> pa.Table:
         """Give all rows at once."""
-        return _joined([self.schema.empty_table(), *self._batches()])
+        return pa.concat_tables(self._batches())
 
-    def _batches(self) -> Iterator[pa.Table]:
-        for k in range(self._file.num_record_batches):
-            yield pa.Table.from_batches([self._file.get_batch(k)])
-
-
-def _written(batches: Iterator[pa.Table], file: IO[bytes]) -> tuple[pa.Schema, int]:
-    first = next(batches, None)
-    if first is None:
-        raise UnstorableTable("no block of rows was given; a table has at least one")
-    n_rows = 0
-    sink = pa.PythonFile(file, mode="w")
-    with pa.ipc.new_file(sink, first.schema, options=_COMPRESSED) as writer:
-        for batch in (first, *batches):
-            writer.write_table(batch)
-            n_rows += len(batch)
-    sink.flush()
-    return first.schema, n_rows
+    def _batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        names = self.column_names if columns is None else list(columns)
+        if not self.n_rows:
+            yield self.schema.empty_table().select(names)
+            return
+        found = [(strip, _positions(strip.schema, names)) for strip in self._strips]
+        parts = [strip.read(fields) for strip, fields in found if fields]
+        for batches in zip(*parts, strict=True):
+            yield _side_by_side(batches).select(names)
 
 
-def _alike(blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Pass blocks on with the schema of the first."""
+class TableOfColumns(TableBlocks):
+    """A table in blocks that was laid aside a column at a time: each is in memory alone, whole.
+
+    Parameters
+    ----------
+    columns : iterable of pandas.Series
+        At least one, with their names; of one length.
+    folder : pathlib.Path
+        As for `TableBlocks`, which see for what is raised.
+    """
+
+    def __init__(self, columns: Iterable[pd.Series], folder: Path) -> None:
+        self._lay_aside(([column.to_frame()] for column in columns), folder)
+
+
+def _positions(schema: pa.Schema, names: Sequence[str]) -> list[int]:
+    return [k for k, name in enumerate(schema.names) if name in names]
+
+
+def _side_by_side(batches: Sequence[pa.Table]) -> pa.Table:
+    if len(batches) == 1:
+        return batches[0]
+    columns = {name: batch[name] for batch in batches for name in batch.column_names}
+    return pa.table(columns)
+
+
+def _alike(blocks: Iterable[pd.DataFrame | pa.Table]) -> Iterator[pa.Table]:
+    """Pass blocks on as storage keeps them, with the schema of the first."""
     schema: pa.Schema | None = None
-    for block in blocks:
+    for block in map(storable_table, blocks):
         schema = schema or block.schema
         yield block if block.schema == schema else _with_schema(block, schema)
 
@@ -162,8 +182,3 @@ def _batches_of_one_size(blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
             waiting = waiting.slice(_BATCH_ROWS)
     if waiting is not None:
         yield waiting.combine_chunks()
-
-
-def _joined(parts: list[pa.Table], columns: Sequence[str] | None = None) -> pa.Table:
-    joined = pa.concat_tables(parts)
-    return joined if columns is None else joined.select(list(columns))

@@ -25,7 +25,7 @@ from warehouse.names import check_study, table_name
 from warehouse.private_files import make_private_folder, replace_file, unnamed_file
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.shared_files import SharedFolder
-from warehouse.table_blocks import TableBlocks
+from warehouse.table_blocks import TableBlocks, TableOfColumns
 
 ADDED = "was added by another program"
 
@@ -67,6 +67,10 @@ class Warehouse:
         Nobody waits meanwhile: the database is not open.
         """
         return TableBlocks(blocks, self._home)
+
+    def in_columns(self, columns: Iterable[pd.Series]) -> TableBlocks:
+        """Do the same with the columns of a table; see `TableOfColumns`."""
+        return TableOfColumns(columns, self._home)
 
     def unnamed_file(self) -> IO[bytes]:
         """Open a file for what is written before its place is known; gone once it is closed."""

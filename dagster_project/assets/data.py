@@ -15,19 +15,13 @@ from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from dagster_project.study_file import StudyFile
 from dagster_project.subjects import identified_by, split_of
-from hybrid_assets.blocks import BLOCK_ROWS
+from hybrid_assets.columnwise import ChosenRows, Columns
+from hybrid_assets.own_holdout import conform_holdout, require_new_identifiers, require_new_rows
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
+from hybrid_assets.seed_rows import SeedRows
 from hybrid_assets.small_cells import told_count
-from hybrid_assets.splits import (
-    Splits,
-    complete,
-    conform_holdout,
-    draw_holdout,
-    require_new_identifiers,
-    require_new_rows,
-    split_seed,
-)
+from hybrid_assets.splits import Splits, complete, draw_holdout
 from warehouse import KeyedHash
 
 
@@ -46,17 +40,16 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     def seed_table(run: AssetRun) -> AssetResult:
         """The study's rows as they came, checked against the study file: the confidential seed."""
         named = run.remember_seed_version()
-        seed = read_seed(run.study, run.folder)
+        seed = read_seed(run.study, run.folder, run.storage.path)
+        n_rows, n_dropped = len(seed.rows), seed.n_rows_dropped
         return run.record_table(
-            _stored_seed(seed),
+            run.in_columns(seed.rows.stored()),
             files={"schema.json": seed.schema.model_dump_json().encode()},
             comments=comments_of(seed.schema),
             metadata={
                 **named,
                 "columns": describe(seed.schema),
-                "rows_dropped": told_count(
-                    seed.n_rows_dropped, len(seed.rows) + seed.n_rows_dropped
-                ),
+                "rows_dropped": told_count(n_dropped, n_rows + n_dropped),
                 **lineage(run, seed.schema),
             },
             checks=[_constant_covariates(seed)],
@@ -66,13 +59,13 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     def splits(run: AssetRun) -> AssetResult:
         """Training rows (members) and holdout rows (people the generators never see)."""
         schema = run.schema("seed_table")
-        rows = run.table("seed_table")
-        unseen = own_holdout(run.study, run.folder, rows, schema)
+        rows = run.columns("seed_table")
+        unseen = own_holdout(run.study, run.folder, rows, schema, aside=run.storage.path)
         if unseen is not None:
-            run.remember_source("holdout", schema.stored(unseen))
-        parts = study_splits(run.study, rows, schema, unseen)
-        people = _people(run.study, rows, schema, unseen)
-        table = run.in_blocks(_labelled_blocks(parts))
+            run.remember_source("holdout", run.in_columns(unseen.without_identifiers().stored()))
+        people = people_of(run.study, rows, schema, unseen)
+        parts = complete(people["train"], people["holdout"], schema)
+        table = run.in_columns(_labelled(parts))
         _keep_digests(run, people, schema, table.data_version)
         return run.record_table(
             table,
@@ -88,11 +81,6 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     return [seed_table, splits]
 
 
-def _stored_seed(seed: SeedTable) -> pd.DataFrame:
-    identifiers = seed.rows.drop(columns=seed.schema.names)
-    return pd.concat([identifiers, seed.schema.stored(seed.rows)], axis="columns")
-
-
 def _constant_covariates(seed: SeedTable) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name="covariates_vary",
@@ -102,8 +90,10 @@ def _constant_covariates(seed: SeedTable) -> dg.AssetCheckResult:
     )
 
 
-def read_seed(study: StudyFile, folder: Path) -> SeedTable:
+def read_seed(study: StudyFile, folder: Path, aside: Path) -> SeedTable:
     """Read the source and check it against the study file, which lies in `folder`.
+
+    A long table is laid aside in `aside`.
 
     Raises
     ------
@@ -112,59 +102,48 @@ def read_seed(study: StudyFile, folder: Path) -> SeedTable:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantCovariate)
-        return validate_seed(study.source.read(folder), study)
+        return validate_seed(study.source.read(folder, aside), study)
 
 
 def own_holdout(
-    study: StudyFile, folder: Path, rows: pd.DataFrame, schema: TableSchema
-) -> pd.DataFrame | None:
+    study: StudyFile, folder: Path, rows: Columns, schema: TableSchema, *, aside: Path
+) -> SeedRows | None:
     """Read the holdout's own source, where it has one, with the identifiers that it has.
 
     Raises as `read_seed` does.
     """
     if study.holdout.source is None:
         return None
-    unseen = study.holdout.source.read(folder)
+    unseen = study.holdout.source.read(folder, aside)
     conformed = conform_holdout(unseen, schema, study)
     require_new_identifiers(rows, unseen, study)
     require_new_rows(rows, conformed, schema)
     return conformed
 
 
-def study_splits(
-    study: StudyFile, rows: pd.DataFrame, schema: TableSchema, unseen: pd.DataFrame | None
-) -> Splits:
-    """Split the seed's rows, or complete them and the holdout's own."""
-    if unseen is not None:
-        return complete(rows[schema.names], unseen, schema)
-    return split_seed(rows, schema, _is_holdout(study, rows, schema))
-
-
-def _is_holdout(study: StudyFile, rows: pd.DataFrame, schema: TableSchema) -> np.ndarray:
-    share, rng = study.holdout.chosen_share, study.random_generator("splits")
-    within_arms = not study.promises_privacy
-    return draw_holdout(rows, schema, share=share, rng=rng, within_arms=within_arms)
-
-
-def _labelled_blocks(parts: Splits) -> Iterator[pd.DataFrame]:
-    for label, rows in (("train", parts.train), ("holdout", parts.holdout)):
-        for first in range(0, len(rows), BLOCK_ROWS):
-            some = parts.schema.stored(rows.iloc[first : first + BLOCK_ROWS])
-            yield some.assign(**{SPLIT: label})
-
-
-def _people(
-    study: StudyFile, rows: pd.DataFrame, schema: TableSchema, unseen: pd.DataFrame | None
-) -> dict[str, pd.DataFrame]:
-    """Give the rows of both parts with their identifiers."""
+def people_of(
+    study: StudyFile, rows: Columns, schema: TableSchema, unseen: Columns | None
+) -> dict[str, Columns]:
+    """Split the seed's people, with their identifiers, unless the holdout has its own."""
     if unseen is not None:
         return {"train": rows, "holdout": unseen}
-    is_holdout = _is_holdout(study, rows, schema)
-    return {"train": rows[~is_holdout], "holdout": rows[is_holdout]}
+    share, rng = study.holdout.chosen_share, study.random_generator("splits")
+    within_arms = not study.promises_privacy
+    is_holdout = draw_holdout(rows, schema, share=share, rng=rng, within_arms=within_arms)
+    return {"train": ChosenRows(rows, ~is_holdout), "holdout": ChosenRows(rows, is_holdout)}
+
+
+def _labelled(parts: Splits) -> Iterator[pd.Series]:
+    """Give the columns of both parts, the training rows first, and which rows are whose."""
+    for column in parts.schema.columns:
+        both = [column.stored(part[column.name]) for part in (parts.train, parts.holdout)]
+        yield pd.concat(both, ignore_index=True)
+    labels = np.array(["train", "holdout"], dtype=object)
+    yield pd.Series(labels.repeat([len(parts.train), len(parts.holdout)]), name=SPLIT)
 
 
 def _keep_digests(
-    run: AssetRun, people: dict[str, pd.DataFrame], schema: TableSchema, splits_version: str
+    run: AssetRun, people: dict[str, Columns], schema: TableSchema, splits_version: str
 ) -> None:
     """Seal who is in which part before the table is there: no split is without its people."""
     columns = identified_by(run.study, schema, people["train"])

@@ -111,9 +111,9 @@ def _donor(run: AssetRun, schema: TableSchema) -> tuple[Donor, DonorStudy | None
             hybrid[name].to_numpy(dtype=float) for name in (OUTCOME_CONTROL, OUTCOME_TREATED)
         )
         return Donor(schema.covariates.canonical(hybrid), control, treated, model), None
-    source = study.pairing.donor.read(run.folder)
+    source = study.pairing.donor.read(run.folder, run.storage.path)
     rows, wide = donor_rows(source, schema, run.schema("seed_table"), study)
-    run.remember_source("donor", wide.stored(rows))
+    run.remember_source("donor", run.in_blocks([wide.stored(rows)]))
     design = study.pairing.donor_design
     donor_study = DonorStudy.fit(
         rows,

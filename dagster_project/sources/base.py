@@ -5,8 +5,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-import pandas as pd
-
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.errors import SourceError
 from hybrid_assets.study import Strict
 
@@ -33,13 +32,15 @@ class Source(Strict, ABC):
     """A place that holds the rows of one table."""
 
     @abstractmethod
-    def read(self, folder: Path) -> pd.DataFrame:
-        """Read the whole table.
+    def read(self, folder: Path, aside: Path) -> Columns:
+        """Read the table: as a frame, or, if it is long, to be given a column at a time.
 
         Parameters
         ----------
         folder : Path
             Of the study file; relative paths start there.
+        aside : Path
+            Where the rows of a long table are laid aside, in a file without a name.
 
         Raises
         ------

@@ -33,7 +33,7 @@ class DesignSource(Source):
             raise ValueError(f"unknown design {name!r}; known: {', '.join(DESIGNS)}")
         return name
 
-    def read(self, folder: Path) -> pd.DataFrame:
+    def read(self, folder: Path, aside: Path) -> pd.DataFrame:
         """Draw the table; levels are plain numbers or words, as in a file."""
         design = DESIGNS[self.name]
         return design.schema().stored(design(self.n_rows, self.random_seed))

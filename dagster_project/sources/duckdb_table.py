@@ -1,18 +1,15 @@
 """A table of a DuckDB file of the user's own."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Literal
-
-import pandas as pd
+from typing import ClassVar, Literal, TypeVar
 
 from dagster_project.sources.base import Source, existing_file
+from hybrid_assets.columnwise import Columns
 from hybrid_assets.errors import SourceError
-from warehouse import (
-    WarehouseError,
-    data_version,
-    read_duckdb_table,
-    storable_table,
-)
+from warehouse import WarehouseError, duckdb_table_version, read_duckdb_table
+
+Made = TypeVar("Made")
 
 
 class DuckdbSource(Source):
@@ -38,12 +35,14 @@ class DuckdbSource(Source):
 
     def version(self, folder: Path) -> str:
         """Hash the table alone: another table of the file is nothing new."""
-        return data_version(storable_table(self.read(folder)))
+        return self._told(lambda file: duckdb_table_version(file, self.table), folder)
 
-    def read(self, folder: Path) -> pd.DataFrame:
+    def read(self, folder: Path, aside: Path) -> Columns:
         """Read every column."""
-        file = existing_file(folder, self.path, "duckdb")
+        return self._told(lambda file: read_duckdb_table(file, self.table, aside), folder)
+
+    def _told(self, make: Callable[[Path], Made], folder: Path) -> Made:
         try:
-            return read_duckdb_table(file, self.table)
+            return make(existing_file(folder, self.path, "duckdb"))
         except WarehouseError as error:
             raise SourceError(f"source duckdb: {error}") from None

@@ -83,7 +83,7 @@ class ExampleSource(Source):
     kind: Literal["example"]
     name: Literal["nhefs", "actg175", "nhanes"]
 
-    def read(self, folder: Path) -> pd.DataFrame:
+    def read(self, folder: Path, aside: Path) -> pd.DataFrame:
         """Read the file that the package carries, after checking its hash."""
         example = EXAMPLES[self.name]
         release = f"{example.package}=={example.version}"

@@ -39,7 +39,7 @@ class NhanesXptSource(Source):
         found = self._files((folder / Path(self.folder).expanduser()).resolve())
         return tuple(found.values())
 
-    def read(self, folder: Path) -> pd.DataFrame:
+    def read(self, folder: Path, aside: Path) -> pd.DataFrame:
         """Read the files, put each person's answers into one row and recode them."""
         files = self._files((folder / Path(self.folder).expanduser()).resolve())
         cycles = [_people({p: files[p, cycle] for p in XPT_COLUMNS}) for cycle in CYCLES]

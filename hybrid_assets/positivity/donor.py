@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from hybrid_assets.columnwise import Columns, whole_table
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.estimators.arm_mean import efficient_arm_mean
 from hybrid_assets.estimators.effect_estimate import EffectEstimate
@@ -15,10 +16,10 @@ from hybrid_assets.estimators.weights import arm_weights
 from hybrid_assets.nuisance.cross_fitting import CrossFit, cross_fit_draws
 from hybrid_assets.nuisance.outcome_model import OutcomeModel, fit_outcome_model
 from hybrid_assets.nuisance.settings import AnyNuisanceSettings
+from hybrid_assets.own_holdout import conform_holdout
 from hybrid_assets.positivity.pairing import Donor
 from hybrid_assets.schema import ColumnSchema, TableSchema
 from hybrid_assets.small_cells import MIN_PEOPLE
-from hybrid_assets.splits import conform_holdout
 from hybrid_assets.study import Study
 from hybrid_assets.targeting import calibrate
 
@@ -118,13 +119,13 @@ def _calibrated(
 
 
 def donor_rows(
-    table: pd.DataFrame, schema: TableSchema, seed_schema: TableSchema, study: Study
+    table: Columns, schema: TableSchema, seed_schema: TableSchema, study: Study
 ) -> tuple[pd.DataFrame, TableSchema]:
     """Give a donor's table the study's columns; its ranges may be wider.
 
     Parameters
     ----------
-    table : DataFrame
+    table : Columns
         As read.
     schema, seed_schema : TableSchema
         Of the study's complete rows and of its seed table: flags of imputed
@@ -144,7 +145,7 @@ def donor_rows(
     SeedTableError
         If a column is absent or incomplete, or holds a level the study lacks.
     """
-    conformed = conform_holdout(table, seed_schema, study, table="donor")
+    conformed = whole_table(conform_holdout(table, seed_schema, study, table="donor"))
     for name in seed_schema.names:
         n_missing = int(conformed[name].isna().sum())
         if n_missing:

@@ -83,7 +83,7 @@ def test_a_holdout_with_versions_is_read_at_the_same_one(
             rows.to_csv(tmp_path / f"{name}_{version}.csv", index=False)
     first = at_version(study, "2026-01", tmp_path)
     assert first.holdout.source is not None
-    assert set(first.holdout.source.read(tmp_path)["W4"]) == {1.0}
+    assert set(first.holdout.source.read(tmp_path, tmp_path)["W4"]) == {1.0}
     assert first.content_hash == study.content_hash
     (tmp_path / "unseen_2026-01.csv").unlink()
     with pytest.raises(SourceError, match="source csv: version '2026-01': expected 2026-02"):

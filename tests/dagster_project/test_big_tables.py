@@ -14,7 +14,7 @@ from warehouse import Warehouse
 
 N_ROWS, BLOCK, SAMPLE = 2_000, 300, 700
 BLOCKS = ("hybrid_assets.blocks", "hybrid_assets.hybrid_draw", "hybrid_assets.targeting")
-BLOCKS += ("warehouse.table_blocks", "dagster_project.assets.data")
+BLOCKS += ("warehouse.table_blocks", "dagster_project.subjects")
 Materialize = Callable[..., dg.ExecuteInProcessResult]
 
 

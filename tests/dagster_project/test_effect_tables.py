@@ -56,7 +56,7 @@ def test_a_subgroup_too_small_to_speak_of_stops_the_seed_s_analysis(
     small_study: Callable[..., StudyFile],
     tmp_path: Path,
 ) -> None:
-    rows = small_study().source.read(tmp_path)
+    rows = small_study().source.read(tmp_path, tmp_path)
     rows["W3"] = (rows.index < 12).astype(int)
     rows.to_csv(tmp_path / "rare.csv", index=False)
     study = small_study(source={"kind": "csv", "path": "rare.csv"}, subgroups=["W3"])

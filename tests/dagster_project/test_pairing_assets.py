@@ -85,7 +85,7 @@ def test_the_number_of_added_rows_is_not_told_under_ten(
     tmp_path: Path,
 ) -> None:
     rng = np.random.default_rng(0)
-    drawn = small_study(source=TRIAL).source.read(tmp_path).head(300)
+    drawn = small_study(source=TRIAL).source.read(tmp_path, tmp_path).head(300)
     g = 1 / (1 + np.exp(-2 * drawn["W4"]))
     drawn.assign(A=(rng.random(300) < g).astype(int)).to_csv(tmp_path / "few.csv", index=False)
     settings = OBSERVATIONAL | {"source": {"kind": "csv", "path": "few.csv"}}
@@ -159,7 +159,7 @@ def test_a_donor_that_does_not_fit_is_refused(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     message: str,
 ) -> None:
-    drawn = small_study(source=TRIAL).source.read(tmp_path)
+    drawn = small_study(source=TRIAL).source.read(tmp_path, tmp_path)
     change(drawn).to_csv(tmp_path / "donor.csv", index=False)
     pairing = DONOR | {"donor": {"kind": "csv", "path": "donor.csv"}}
     study = small_study(**OBSERVATIONAL, pairing=pairing, missing="impute")

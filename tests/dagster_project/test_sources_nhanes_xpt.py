@@ -97,7 +97,7 @@ def folder(tmp_path: Path) -> Path:
 def read(folder: Path) -> pd.DataFrame:
     settings = {"kind": "nhanes_xpt", "folder": "."}
     source: NhanesXptSource = TypeAdapter(AnySource).validate_python(settings)
-    return source.read(folder)
+    return source.read(folder, folder)
 
 
 def test_the_files_are_as_pandas_reads_them(folder: Path) -> None:
@@ -181,4 +181,4 @@ def test_refuses(folder: Path, spoil: Callable[[Path], None], message: str) -> N
 
 def test_an_absent_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="expected 12 files in .*nowhere; got none called DEMO_G"):
-        NhanesXptSource(kind="nhanes_xpt", folder="nowhere").read(tmp_path)
+        NhanesXptSource(kind="nhanes_xpt", folder="nowhere").read(tmp_path, tmp_path)

@@ -104,7 +104,7 @@ def study_folder(tmp_path: Path, treatment: str) -> Path:
 def test_an_unexpected_error_is_told_in_the_private_file_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, str]
 ) -> None:
-    def quoting(self: CsvSource, folder: Path) -> pd.DataFrame:
+    def quoting(self: CsvSource, folder: Path, aside: Path) -> pd.DataFrame:
         return pd.DataFrame({"age": ["cell-of-a-patient"]}).astype(float)
 
     folder = study_folder(tmp_path, "drug")

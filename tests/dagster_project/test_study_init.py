@@ -96,7 +96,7 @@ def test_what_is_not_said_is_asked(patients: pd.DataFrame, elsewhere: Path) -> N
     assert shown.exit_code == 0, shown.output
     study = read_study_file(elsewhere / "studies" / "asked" / "defs.yaml")
     assert (study.treatment, study.outcome, study.design_probability) == ("smoker", "bmi", 0.3)
-    assert study.source.read(elsewhere).shape == (300, 9)
+    assert study.source.read(elsewhere, elsewhere).shape == (300, 9)
 
 
 def test_nobody_there_to_answer_is_a_refusal(patients: pd.DataFrame, elsewhere: Path) -> None:

@@ -7,17 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hybrid_assets.columns import shown_decimals
+from hybrid_assets.columnwise import ChosenRows, whole_table
 from hybrid_assets.errors import SeedTableError
+from hybrid_assets.own_holdout import conform_holdout, require_new_identifiers, require_new_rows
 from hybrid_assets.schema import ColumnKind
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
-from hybrid_assets.splits import (
-    Splits,
-    conform_holdout,
-    draw_holdout,
-    require_new_identifiers,
-    require_new_rows,
-    split_seed,
-)
+from hybrid_assets.splits import Splits, complete, draw_holdout
 from hybrid_assets.study import Study
 
 N_ROWS = 60
@@ -226,14 +221,16 @@ def test_drop_rows_and_category_policies() -> None:
 def split(found: SeedTable, share: float, draw: int) -> Splits:
     rng = np.random.default_rng(draw)
     is_holdout = draw_holdout(found.rows, found.schema, share=share, rng=rng)
-    return split_seed(found.rows, found.schema, is_holdout)
+    parts = ChosenRows(found.rows, ~is_holdout), ChosenRows(found.rows, is_holdout)
+    return complete(*parts, found.schema)
 
 
 def test_imputation_uses_training_rows_only_and_flags_them() -> None:
     found = validate_seed(table(age=MISSING_AGE), study(missing="impute"))
     parts = split(found, 0.3, 1)
-    train_ages = parts.train.loc[parts.train["age_missing"] == 0, "age"]
-    imputed = pd.concat([parts.train, parts.holdout]).query("age_missing == 1")["age"]
+    train, holdout = whole_table(parts.train), whole_table(parts.holdout)
+    train_ages = train.loc[train["age_missing"] == 0, "age"]
+    imputed = pd.concat([train, holdout]).query("age_missing == 1")["age"]
     assert len(imputed) == 5
     assert set(imputed) == {round(train_ages.median())}
     assert parts.schema.names.index("age_missing") == parts.schema.names.index("age") + 1
@@ -263,8 +260,10 @@ def test_holdout_of_another_source_must_have_the_seeds_levels() -> None:
 
 def test_stored_and_canonical_are_inverse() -> None:
     found = seed()
-    again = found.schema.canonical(found.schema.stored(found.rows))
-    pd.testing.assert_frame_equal(again, found.rows)
+    rows = whole_table(found.rows)
+    pd.testing.assert_frame_equal(found.schema.canonical(found.schema.stored(rows)), rows)
+    stored = pd.concat(list(found.rows.stored()), axis="columns")
+    pd.testing.assert_frame_equal(stored, found.schema.stored(rows))
 
 
 def test_invalid_values_are_counted_not_repaired() -> None:
@@ -394,11 +393,11 @@ def test_policies_hold_for_a_holdout_of_its_own() -> None:
 
 def test_a_holdout_of_seed_people_is_refused() -> None:
     found = seed()
-    others = found.rows.assign(weight=found.rows["weight"] + 1.0)
-    require_new_rows(found.rows, others, found.schema)
+    rows = whole_table(found.rows)
+    require_new_rows(found.rows, rows.assign(weight=rows["weight"] + 1.0), found.schema)
     with pytest.raises(SeedTableError, match="100% of the holdout rows equal to a seed row"):
         require_new_rows(found.rows, found.rows, found.schema)
-    with_id = found.rows.assign(patient=range(N_ROWS))
+    with_id = rows.assign(patient=range(N_ROWS))
     with pytest.raises(SeedTableError, match="column 'patient': .*got 60 holdout rows with an"):
         require_new_identifiers(with_id, with_id, study(identifiers=["patient"]))
 
@@ -415,7 +414,9 @@ def test_split_is_stratified_by_a_binary_outcome() -> None:
     found = seed(Y=outcome, age=np.arange(N_ROWS))
     for draw in range(5):
         parts = split(found, 0.3, draw)
-        assert parts.holdout.groupby("A")["Y"].agg(["size", "sum"]).to_numpy().tolist() == [
+        assert whole_table(parts.holdout).groupby("A")["Y"].agg(
+            ["size", "sum"]
+        ).to_numpy().tolist() == [
             [9, 0],
             [9, 3],
         ]
@@ -466,7 +467,8 @@ def test_one_persons_row_moves_no_declared_column_and_nobody_else(row, age, outc
     np.testing.assert_array_equal(*chosen)
     assert chosen[0].sum() == 18
     rest = np.arange(N_ROWS) != row
-    pd.testing.assert_frame_equal(found.rows[rest], neighbour.rows[rest])
+    rows, others = (whole_table(one.rows)[rest] for one in (found, neighbour))
+    pd.testing.assert_frame_equal(rows, others)
 
 
 def sited(levels: object, **settings: object) -> Study:

@@ -68,6 +68,6 @@ def effects(table):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # fractional outcomes
-    table = ExampleSource(kind="example", name="actg175").read(Path())
+    table = ExampleSource(kind="example", name="actg175").read(Path(), Path())
     target = Path(__file__).with_suffix(".json")
     target.write_text(json.dumps(effects(table), indent=2, default=float) + "\n")

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from dagster_project.assets.data import read_seed, study_splits
+from dagster_project.assets.data import people_of, read_seed
 from dagster_project.refusals import told
 from dagster_project.study_file import StudyFile, read_study_file
 from hybrid_assets.errors import HybridAssetsError
@@ -19,8 +19,8 @@ from hybrid_assets.hybrid import GeneratingModels, HybridSettings
 from hybrid_assets.hybrid_draw import hybrid_triplets
 from hybrid_assets.nuisance import cross_fit_draws, fit_outcome_model, fit_propensity_model
 from hybrid_assets.schema import TableSchema
-from hybrid_assets.splits import Splits
-from warehouse import WarehouseError, storable_table
+from hybrid_assets.splits import Splits, complete
+from warehouse import TableOfColumns, WarehouseError
 
 COMPLETE, SPLIT = "complete", "split"
 N_SYNTHETIC = 200
@@ -65,9 +65,10 @@ def outcome_of_table(content: bytes, study: StudyFile, folder: Path, *, whole: b
     """
     (folder / "seed.csv").write_bytes(content)
     try:
-        seed = read_seed(study, folder)
-        storable_table(seed.schema.stored(seed.rows))
-        parts = study_splits(study, seed.rows, seed.schema, None)
+        seed = read_seed(study, folder, folder)
+        TableOfColumns(seed.rows.stored(), folder)
+        people = people_of(study, seed.rows, seed.schema, None)
+        parts = complete(people["train"], people["holdout"], seed.schema)
         if not whole:
             return Outcome(SPLIT)
         table = hybrid_of(parts, study)

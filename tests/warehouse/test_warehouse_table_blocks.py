@@ -18,6 +18,7 @@ from warehouse import (
     Provenance,
     StorageUnavailable,
     TableBlocks,
+    TableOfColumns,
     Warehouse,
     data_version,
     storable_table,
@@ -154,3 +155,23 @@ def test_blocks_that_fail_midway_leave_the_last_version(
         warehouse.record_table("seed_table", warehouse.in_blocks(broken()), origin)
     assert warehouse.row_count("seed_table") == 3
     assert warehouse.verify_tables() == 1
+
+
+def test_a_table_laid_aside_by_columns_is_the_table_laid_aside_by_rows(tmp_path: Path) -> None:
+    table = numbered(120_001)
+    by_rows = TableBlocks([table], tmp_path)
+    by_columns = TableOfColumns((table[name] for name in table), tmp_path)
+    assert by_columns.schema == by_rows.schema
+    assert by_columns.data_version == by_rows.data_version
+    assert by_columns.whole().equals(by_rows.whole())
+    chosen = [blocks.sample(70, np.random.default_rng(2)) for blocks in (by_rows, by_columns)]
+    assert chosen[0].equals(chosen[1])
+    for blocks in (by_rows, by_columns):
+        assert blocks.column("word").equals(table["word"])
+        two = next(blocks.blocks(["word", "row"]))
+        assert two.column_names == ["word", "row"]
+        assert two["row"].to_pylist() == table["row"].tolist()
+    empty = TableOfColumns((column.iloc[:0] for _, column in table.items()), tmp_path)
+    assert empty.data_version == TableBlocks([table.iloc[:0]], tmp_path).data_version
+    with pytest.raises(UnstorableTable, match="columns of one table have other numbers of rows"):
+        TableOfColumns([table["row"], table["word"].iloc[1:]], tmp_path)

@@ -31,23 +31,23 @@ def trial(tmp_path: Path) -> Path:
 
 def test_values_and_kinds(trial: Path) -> None:
     before = trial.read_bytes()
-    table = read_duckdb_table(trial, "trial")
+    table = read_duckdb_table(trial, "trial", trial.parent)
     assert table.to_dict("list") == {"id": [1], "cd4": [2.5], "sex": ["m"], "n": [3.0]}
     assert table["cd4"].dtype == "float64"
     assert table["sex"].cat.categories.tolist() == ["f", "m"]
-    assert read_duckdb_table(trial, "raw.visits")["v"].tolist() == [0, 1, 2]
-    assert read_duckdb_table(trial, EVIL)["v"].tolist() == [4]
+    assert read_duckdb_table(trial, "raw.visits", trial.parent)["v"].tolist() == [0, 1, 2]
+    assert read_duckdb_table(trial, EVIL, trial.parent)["v"].tolist() == [4]
     assert trial.read_bytes() == before
 
 
 def test_absent_table_names_the_others(trial: Path) -> None:
     with pytest.raises(TableNotFound, match=r"no table 'visits'; use one of: .*raw\.visits"):
-        read_duckdb_table(trial, "visits")
+        read_duckdb_table(trial, "visits", trial.parent)
 
 
 def test_absent_file(tmp_path: Path) -> None:
     with pytest.raises(TableNotFound, match=r"there is no file .*none\.duckdb; check the path"):
-        read_duckdb_table(tmp_path / "none.duckdb", "trial")
+        read_duckdb_table(tmp_path / "none.duckdb", "trial", tmp_path)
     assert not (tmp_path / "none.duckdb").exists()
 
 
@@ -55,12 +55,12 @@ def test_not_a_database(tmp_path: Path) -> None:
     path = tmp_path / "trial.csv"
     path.write_text("id,cd4\n1,2\n" * 5000)
     with pytest.raises(StorageUnavailable, match="check its permissions and that it is a DuckDB"):
-        read_duckdb_table(path, "trial")
+        read_duckdb_table(path, "trial", tmp_path)
 
 
 def test_a_view_that_fails_quotes_no_cell(trial: Path) -> None:
     with pytest.raises(StorageUnavailable, match="reading 'broken' failed") as caught:
-        read_duckdb_table(trial, "broken")
+        read_duckdb_table(trial, "broken", trial.parent)
     assert "Jane" not in str(caught.value)
     assert caught.value.__context__ is None
 
@@ -82,6 +82,6 @@ def test_a_file_open_elsewhere_is_busy(trial: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(WarehouseBusy, match=r"trial\.duckdb was in use by another process"):
-            read_duckdb_table(trial, "trial")
+            read_duckdb_table(trial, "trial", trial.parent)
         holder.communicate("")
-    assert read_duckdb_table(trial, "trial")["id"].tolist() == [1]
+    assert read_duckdb_table(trial, "trial", trial.parent)["id"].tolist() == [1]

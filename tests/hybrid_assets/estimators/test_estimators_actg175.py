@@ -26,7 +26,7 @@ KINDS |= {"wtkg": ColumnKind.CONTINUOUS, "strat": ColumnKind.CATEGORICAL}
 @pytest.fixture(scope="module")
 def fit(with_schema):
     try:
-        table = ExampleSource(kind="example", name="actg175").read(Path())
+        table = ExampleSource(kind="example", name="actg175").read(Path(), Path())
     except SourceError as absent:
         pytest.skip(str(absent))
     table = with_schema(table, KINDS, treatment="zalcitabine", outcome="cd420")
