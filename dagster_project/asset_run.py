@@ -162,7 +162,7 @@ class AssetRun(AssetInputs):
     ) -> AssetResult:
         """Write the asset's page and describe it."""
         page = content.encode()
-        path = self.warehouse.record_document(self.asset, page, self.origin())
+        path = self.storage.pages(self.study.name).record(self.asset, page, self.origin())
         link = {"page": dg.MetadataValue.path(str(path))}
         version = hashlib.sha256(page).hexdigest()
         return self._result(version, {**link, **(metadata or {})})

@@ -9,7 +9,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from warehouse import AuditTrail, DecisionStore, ModelStore, ReleaseStore, Warehouse
+from warehouse import AuditTrail, DecisionStore, ModelStore, PageStore, ReleaseStore, Warehouse
 
 HOME_VARIABLE = "HYBRID_HOME"
 DEVICE_VARIABLE, PRECISION_VARIABLE = "HYBRID_DEVICE", "HYBRID_PRECISION"
@@ -67,7 +67,11 @@ class StorageResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def report(self, study: str) -> Path:
         """Name the page that the study's report is written to, whether it exists yet or not."""
-        return self.warehouse(study).document("study_report")
+        return self.pages(study).file("study_report")
+
+    def pages(self, study: str) -> PageStore:
+        """Give the study's pages."""
+        return PageStore(self.path, study)
 
     def releases(self, study: str) -> ReleaseStore:
         """Give the study's releases."""

@@ -20,6 +20,7 @@ from warehouse import (
     Warehouse,
     lake_settings,
     migrate,
+    require_home,
     stored_studies,
 )
 
@@ -112,6 +113,7 @@ def forget(
         lake = lake_settings(home)
         if lake is None:
             refuse("this home keeps its studies in files, which hold no old snapshots")
+        require_home(lake.catalog, lake.data_path)  # else files would stay that nobody knows
         for study in stored_studies(home):
             database = LakeDatabase(study, lake.catalog, lake.data_path)
             n_forgotten = database.forget(before, BoundedWait(f"study {study!r}", WAIT_SECONDS))

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from warehouse import LakeSettings
+from warehouse import LakeSettings, mark_home
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def postgres_server(network: str = "") -> Iterator["PostgresServer"]:
 def new_lake(postgres: "PostgresServer", tmp_path: Path) -> Iterator[LakeSettings]:
     """Make an empty lake."""
     with postgres.new_database() as catalog:
-        yield LakeSettings(catalog=catalog, data_path=str(tmp_path / "lake"))
+        yield marked(LakeSettings(catalog=catalog, data_path=str(tmp_path / "lake")))
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +119,13 @@ def new_bucket_lake(
     """Make an empty lake whose files are in a bucket, and let the environment reach it."""
     object_store.enter(monkeypatch)
     with postgres.new_database() as catalog:
-        yield LakeSettings(catalog=catalog, data_path=object_store.new_bucket())
+        yield marked(LakeSettings(catalog=catalog, data_path=object_store.new_bucket()))
+
+
+def marked(lake: LakeSettings) -> LakeSettings:
+    """Mark an empty lake as what `hybrid warehouse migrate` leaves."""
+    mark_home(lake.catalog, lake.data_path)
+    return lake
 
 
 @dataclass(frozen=True)

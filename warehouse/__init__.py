@@ -23,12 +23,14 @@ from warehouse.errors import (
     WarehouseBusy,
     WarehouseError,
 )
+from warehouse.home_marker import mark_home, require_home
 from warehouse.keyed_hash import KEY_FILE, KEY_VARIABLE, KeyedHash
 from warehouse.lake import LakeDatabase
 from warehouse.log_entries import LogEntry, Trace, latest_entry, trace
 from warehouse.migration import Migration, migrate
 from warehouse.model_folder import ModelVersion
 from warehouse.models import ModelStore
+from warehouse.pages import PageStore
 from warehouse.provenance import Provenance, TableVersion
 from warehouse.raw_columns import RawColumns
 from warehouse.release import Release, ReleaseSlot, ReleaseStore
@@ -63,6 +65,7 @@ __all__ = [
     "ModelNotFound",
     "ModelStore",
     "ModelVersion",
+    "PageStore",
     "Provenance",
     "RawColumns",
     "Release",
@@ -90,8 +93,10 @@ __all__ = [
     "folder_digests",
     "lake_settings",
     "latest_entry",
+    "mark_home",
     "migrate",
     "read_duckdb_table",
+    "require_home",
     "storable_table",
     "stored_studies",
     "trace",

@@ -26,6 +26,7 @@ from warehouse.errors import (
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.models import ModelStore
 from warehouse.names import table_name
+from warehouse.pages import PageStore
 from warehouse.private_files import make_private_folder
 from warehouse.sealed_records import SEALED_ASSETS, broken_seals
 from warehouse.tables import Warehouse
@@ -90,7 +91,7 @@ def _checked_files(home: Path, study: str) -> Iterator[Path]:
         releases = shared.names(f"releases/{study}")
         whole = {name.rpartition("/")[0] for name in releases if name.endswith(f"/{CHECKSUMS}")}
         wanted = [name for name in releases if name.rpartition("/")[0] in whole]
-        for name in (*wanted, *shared.names(f"reports/{study}")):
+        for name in wanted:
             make_private_folder((copy / name).parent)
             shared.get_file(name, copy / name)
         yield copy
@@ -108,18 +109,18 @@ def _compared(home: Path, files: Path, study: str, wait_seconds: float) -> Audit
     kept = DecisionStore(home, study)
     decided = kept.table_names()
     decisions = [kept.of(e) for e in documents if table_name(e.asset) in decided]
-    pages = {e.asset: e for e in documents if table_name(e.asset) not in decided}
+    pages = [e for e in documents if table_name(e.asset) not in decided]
     releases = sorted((files / "releases" / study).glob("*/[0-9]*"))
     faults += _table_faults(warehouse)
     faults += _model_faults(files, entries, models)
-    faults += _page_faults(files / "reports" / study, pages)
+    faults += PageStore(home, study).faults(pages)
     faults += _decision_faults(decisions)
     faults += _release_faults(releases, entries)
     return AuditCheck(
         n_entries=len(entries),
         n_tables=len(warehouse.table_names()),
         n_models=len(models),
-        n_documents=len(pages) + len(decisions),
+        n_documents=len({e.asset for e in pages}) + len(decisions),
         n_releases=len(releases),
         faults=tuple(faults),
     )
@@ -155,15 +156,6 @@ def _model_faults(
 
 def _is_file(asset: str) -> bool:
     return not asset.endswith((*SEALED_ASSETS.values(), BUNDLE))
-
-
-def _page_faults(folder: Path, pages: dict[str, LogEntry]) -> Iterator[str]:
-    for asset, entry in pages.items():
-        files = [*folder.glob(f"{table_name(asset)}.*")]
-        if not files:
-            yield f"audit log entry {entry.sequence}: the document {asset} is missing"
-        elif {entry.data_version} != {sha256_of(file) for file in files}:
-            yield f"audit log entry {entry.sequence}: the document {asset} was altered"
 
 
 def _decision_faults(decisions: Sequence[Decision]) -> Iterator[str]:

@@ -10,10 +10,9 @@ from typing import Annotated, Protocol
 import duckdb
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from warehouse.bucket import SharedBucket
-from warehouse.bucket_access import SCHEME
 from warehouse.connection import BoundedWait, read_connection, write_transaction
 from warehouse.errors import StorageUnavailable
+from warehouse.home_marker import require_home, shared_place
 from warehouse.lake import LakeDatabase, studies_in
 from warehouse.names import check_study
 from warehouse.private_files import make_private_folder, replace_file
@@ -155,9 +154,9 @@ def study_database(home: Path, study: str) -> StudyDatabase:
     InvalidName
         If `study` cannot name a database.
     StorageUnavailable
-        If the home's ``storage.json`` cannot be read.
+        If the home's ``storage.json`` cannot be read, or names files that are not its lake's.
     """
-    lake = lake_settings(home)
+    lake = _lake_in_use(home)
     return HomeDatabase(Path(home), lake, database_in(home, study, lake))
 
 
@@ -169,23 +168,26 @@ def database_in(home: Path, study: str, lake: LakeSettings | None) -> StudyDatab
 
 
 def shared_files(home: Path) -> SharedFiles:
-    """Return where hosts that share a home's studies find files that are not tables."""
-    lake = lake_settings(home)
+    """Return where hosts that share a home's studies find files; raises as `study_database`."""
+    lake = _lake_in_use(home)
     return Unshared() if lake is None else files_in(home, lake)
 
 
 def kept_files(home: Path) -> SharedFiles:
-    """Return where a home's files that are read in place are: shared ones, or those in it."""
-    return files_in(home, lake_settings(home))
+    """Return where a home's files that are read in place are; raises as `study_database`."""
+    return files_in(home, _lake_in_use(home))
 
 
 def files_in(home: Path, lake: LakeSettings | None) -> SharedFiles:
     """Return the files beside the tables of a lake, or those in a home if there is none."""
-    if lake is None:
-        return SharedFolder(home)
-    if lake.data_path.startswith(SCHEME):
-        return SharedBucket(lake.data_path)
-    return SharedFolder(Path(lake.data_path))
+    return SharedFolder(home) if lake is None else shared_place(lake.data_path)
+
+
+def _lake_in_use(home: Path) -> LakeSettings | None:
+    lake = lake_settings(home)
+    if lake is not None:
+        require_home(lake.catalog, lake.data_path)
+    return lake
 
 
 def stored_studies(home: Path) -> list[str]:

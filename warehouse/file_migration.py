@@ -12,7 +12,7 @@ from warehouse.shared_files import SharedFiles
 
 # A folder of models or releases is there when its list is: the list comes last.
 _LISTS = (MANIFEST, CHECKSUMS)
-_KINDS = ("models", "reports", "decisions", "unfinished", "releases")
+_KINDS = ("models", "pages", "decisions", "unfinished", "releases")
 
 
 def copy_files(origin: SharedFiles, copy: SharedFiles) -> int:

@@ -10,7 +10,7 @@ import duckdb
 
 from warehouse.connection import BoundedWait, empty_database, schema_sql
 from warehouse.errors import InvalidName, StorageUnavailable
-from warehouse.lake_instances import catalog_rows, lent_instance, session_of
+from warehouse.lake_instances import catalog_errors, catalog_rows, lent_instance, session_of
 from warehouse.names import quoted, quoted_text
 
 _PREFIX = "hybrid_"
@@ -207,14 +207,8 @@ def studies_in(catalog: str) -> list[str]:
         If the catalog cannot be reached.
     """
     query = f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{_PREFIX}')"
-    try:
-        with lent_instance(catalog) as instance:
-            found = catalog_rows(instance, query)
-    except duckdb.Error as error:
-        raise StorageUnavailable(
-            f"the lake's catalog cannot be reached ({type(error).__name__}); check its address, "
-            "and PGPASSWORD or the file that PGPASSFILE names"
-        ) from None
+    with catalog_errors(), lent_instance(catalog) as instance:
+        found = catalog_rows(instance, query)
     return sorted(str(name).removeprefix(_PREFIX) for (name,) in found)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib import resources
 from typing import Any, TypeAlias
 
@@ -80,14 +80,32 @@ def catalog_rows(session: duckdb.DuckDBPyConnection, query: str) -> list[tuple[A
     return session.execute(asked).fetchall()
 
 
-def _new_instance(catalog: str) -> duckdb.DuckDBPyConnection:
+def change_catalog(catalog: str, *statements: str) -> None:
+    """Change PostgreSQL itself: what is lent may only read it there."""
+    with closing(_new_instance(catalog, "")) as instance:
+        for statement in statements:
+            call = f"postgres_execute({quoted_text(_CATALOG)}, {quoted_text(statement)})"
+            instance.execute(f"CALL {call}")
+
+
+@contextmanager
+def catalog_errors() -> Iterator[None]:
+    """Say what to look at where PostgreSQL does not answer, and none of its words."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StorageUnavailable(
+            f"the lake's catalog cannot be reached, or refuses ({type(error).__name__}); check its "
+            "address, PGPASSWORD or the file that PGPASSFILE names, and what the role may do"
+        ) from None
+
+
+def _new_instance(catalog: str, access: str = ", READ_ONLY") -> duckdb.DuckDBPyConnection:
     # nothing is spilled: DuckDB would do it in the working folder, outside the private home
     instance = duckdb.connect(":memory:", config={**CONFINED, "temp_directory": ""})
     for name in _EXTENSIONS:
         _load(instance, name)
-    instance.execute(
-        f"ATTACH {quoted_text(catalog)} AS {quoted(_CATALOG)} (TYPE postgres, READ_ONLY)"
-    )
+    instance.execute(f"ATTACH {quoted_text(catalog)} AS {quoted(_CATALOG)} (TYPE postgres{access})")
     return instance
 
 

@@ -20,6 +20,7 @@ from warehouse.databases import (
 )
 from warehouse.errors import CorruptTable, StorageUnavailable, WarehouseBusy
 from warehouse.file_migration import copy_files, protect_releases
+from warehouse.home_marker import mark_home
 from warehouse.keyed_hash import KeyedHash
 from warehouse.names import quoted
 from warehouse.table_blocks import TableBlocks
@@ -68,7 +69,8 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
     Raises
     ------
     StorageUnavailable
-        If the home keeps its studies there already, or a study is there.
+        If the home keeps its studies there already, a study is there, or the place for files
+        belongs to another catalog.
     CorruptTable, CorruptAuditLog
         If something is not what its audit log says, before or after the copy.
     """
@@ -78,6 +80,8 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
     studies = tuple(stored_studies(home))
     for study in studies:
         Warehouse(home, study, wait_seconds=wait_seconds).verify_tables()
+    if lake is not None:
+        mark_home(lake.catalog, lake.data_path)
     n_tables = n_entries = 0
     with ExitStack() as sources:
         for study in studies:

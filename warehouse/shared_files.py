@@ -6,8 +6,10 @@ the shared file is written first and the copy after it.
 
 import io
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,8 @@ from warehouse.errors import InvalidName, StorageUnavailable
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{16}")
+_LEFTOVER_SECONDS = 24 * 60 * 60.0
 
 
 class SharedFiles(Protocol):
@@ -113,6 +117,7 @@ class SharedFolder:
 
     def __init__(self, root: Path) -> None:
         self._root = Path(root)
+        self._swept: set[Path] = set()
 
     @property
     def place(self) -> str:
@@ -191,6 +196,9 @@ class SharedFolder:
         """Write a hidden file of our own: two hosts may write one name at once."""
         place = self._path(name)
         make_private_folder(place.parent)
+        if place.parent not in self._swept:
+            self._swept.add(place.parent)
+            _sweep(place.parent)
         own = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
         try:
             descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
@@ -211,3 +219,12 @@ class SharedFolder:
                 f"{self._root} refuses ({error.strerror}); check that it is mounted, its "
                 "permissions and free space, then run again"
             ) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed more than a day ago left unfinished in a folder."""
+    oldest = time.time() - _LEFTOVER_SECONDS
+    for file in filter(lambda file: _UNFINISHED.fullmatch(file.name), folder.iterdir()):
+        with suppress(FileNotFoundError):  # removed by another writer
+            if file.stat().st_mtime < oldest:
+                file.unlink()

@@ -1,6 +1,5 @@
-"""One DuckDB file per study: its tables, its current models, its documents and its audit log."""
+"""One DuckDB file per study: its tables, its current models and its audit log."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -13,25 +12,23 @@ from warehouse import audit_log, catalog
 from warehouse.audit_log import Materialization
 from warehouse.audit_trail import CheckRecord, append_checks
 from warehouse.connection import BoundedWait
-from warehouse.databases import shared_files, study_database
+from warehouse.databases import study_database
 from warehouse.errors import (
-    CorruptDocument,
     CorruptTable,
     ModelNotFound,
     UnstorableTable,
 )
 from warehouse.model_folder import ModelVersion
 from warehouse.names import check_study, table_name
-from warehouse.private_files import make_private_folder, replace_file, unnamed_file
+from warehouse.private_files import unnamed_file
 from warehouse.provenance import Provenance, TableVersion
-from warehouse.shared_files import SharedFolder
 from warehouse.table_blocks import TableBlocks, TableOfColumns
 
 ADDED = "was added by another program"
 
 
 class Warehouse:
-    """Tables, model pointers, documents and audit log of one study.
+    """Tables, model pointers and audit log of one study.
 
     Every write is one transaction, its audit-log entry included. The database is open only while
     a call reads or writes it; processes that meet wait for each other, up to `wait_seconds`. A
@@ -59,7 +56,6 @@ class Warehouse:
         self.wait_seconds = wait_seconds
         self._home = Path(home)
         self._database = study_database(home, study)
-        self._shared = shared_files(home)
 
     def in_blocks(self, blocks: Iterable[pd.DataFrame | pa.Table]) -> TableBlocks:
         """Lay the blocks of a table aside, so that it can be recorded whole; see `TableBlocks`.
@@ -143,57 +139,6 @@ class Warehouse:
         with self._database.writing(self._wait(), provenance.run_id) as connection:
             _set_model(connection, asset, model, provenance)
             append_checks(connection, asset, checks, provenance)
-
-    def record_document(self, asset: str, content: bytes, provenance: Provenance) -> Path:
-        """Write a page under ``home/reports/<study>/`` and log where it came from.
-
-        Returns
-        -------
-        pathlib.Path
-            The file, which holds the old or the new content, whole, at any moment.
-        """
-        name = self._page(asset)
-        path = self._home / name
-        version = hashlib.sha256(content).hexdigest()
-        made = Materialization(asset, "document", version, None, provenance)
-        with self._database.writing(self._wait(), provenance.run_id) as connection:
-            self._shared.put(name, content)
-            make_private_folder(path.parent)
-            replace_file(path, content)
-            audit_log.append_entry(connection, made)
-        return path
-
-    def document(self, asset: str) -> Path:
-        """Name the file of a page in this home, after fetching what another host wrote last.
-
-        Returns
-        -------
-        pathlib.Path
-            Whether there is such a page yet or not.
-
-        Raises
-        ------
-        CorruptDocument
-            If what hosts share is not the page that was logged last.
-        """
-        name = self._page(asset)
-        path, shared = self._home / name, self._shared.get(name)
-        if shared is None:
-            return path
-        with self._database.reading(self._wait()) as connection:
-            version = catalog.logged_version(connection, asset, "document")
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == version:
-            return path  # the shared one may be of a writer that was killed before it logged it
-        if hashlib.sha256(shared).hexdigest() != version:
-            raise CorruptDocument(
-                f"{self._shared.place}/{name} is not what was logged as {asset}: it was altered, "
-                "or its writer was killed before it logged it; make it again"
-            )
-        SharedFolder(self._home).put(name, shared)
-        return path
-
-    def _page(self, asset: str) -> str:
-        return f"reports/{self.study}/{table_name(asset)}.html"
 
     def moved_upstream(self, asset: str) -> list[str]:
         """Name what `asset` was made from, directly or not, that has another version now.

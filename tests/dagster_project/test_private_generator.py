@@ -29,7 +29,14 @@ from hybrid_assets.privacy.ledger import (
     epsilon_of,
     loss_of,
 )
-from warehouse import CorruptDocument, DecisionStore, Provenance, Warehouse, WarehouseBusy
+from warehouse import (
+    CorruptDocument,
+    DecisionStore,
+    PageStore,
+    Provenance,
+    Warehouse,
+    WarehouseBusy,
+)
 
 Make = Callable[..., StudyFile]
 HAS_OPENDP = importlib.util.find_spec("opendp") is not None
@@ -93,7 +100,7 @@ def provenance() -> Provenance:
 
 
 def test_fits_of_all_generators_add_up_and_a_lost_one_ends_the_promise(tmp_path: Path) -> None:
-    Warehouse(tmp_path, "small").record_document("page", b"", provenance())
+    PageStore(tmp_path, "small").record("page", b"", provenance())
     store = DecisionStore(tmp_path, "small")
     assert read_ledger(store) == PrivacyLedger()
     fits = [PrivacyLedger((Spent(f"{g}: law", "AIM", 0.2),), 1e-6) for g in ("dp", "dp", "other")]

@@ -206,8 +206,8 @@ def test_evidence_about_earlier_rows_is_refused(copied: Project) -> None:
 def test_released_rows_of_the_same_people_share_one_budget(copied: Project) -> None:
     version = copied.warehouse.table_version("cart/release_candidate").data_version
     made_from = Provenance(**{**vars(PROVENANCE), "upstream": {"cart/release_candidate": version}})
-    copied.warehouse.record_document("cart/release_bundle", b"a release", made_from)
-    copied.warehouse.record_document("cart/release_bundle", b"the same again", made_from)
+    copied.storage.pages("small").record("cart/release_bundle", b"a release", made_from)
+    copied.storage.pages("small").record("cart/release_bundle", b"the same again", made_from)
     tight = {"gates": {"overrides": [OVERRIDE], "row_budget": 2}}
     copied.materialize("release", **tight)
     assert copied.report("cart").facts.n_rows_released_before == 0
@@ -269,7 +269,7 @@ def test_nothing_is_signed_that_was_judged_otherwise(
     file.write_text(yaml.safe_dump(stated))
     version = copied.warehouse.table_version("bootstrap/release_candidate").data_version
     of = Provenance(**{**vars(PROVENANCE), "upstream": {"bootstrap/release_candidate": version}})
-    copied.warehouse.record_document("bootstrap/release_bundle", b"a release", of)
+    copied.storage.pages("small").record("bootstrap/release_bundle", b"a release", of)
     code, told = hybrid("approve", "small", "--generator", "cart", *SIGN)
     assert code == 1
     assert "0 rows had been released when the gates were judged, 400 by now" in told

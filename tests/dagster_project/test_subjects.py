@@ -21,7 +21,7 @@ from dagster_project.subjects import (
 )
 from hybrid_assets.designs import DESIGNS
 from tests.dagster_project.conftest import SMALL_STUDY
-from warehouse import AuditTrail, KeyedHash, Provenance, Warehouse
+from warehouse import AuditTrail, KeyedHash, PageStore, Provenance, Warehouse
 
 COLUMNS = (("site", "text"), ("number", "number"))
 ROWS = pd.DataFrame({"site": ["a", "b", None], "number": [1.0, np.nan, 2.5], "Y": [0, 1, 1]})
@@ -114,7 +114,7 @@ def trail(tmp_path: Path) -> AuditTrail:
         made = record(f"{generator}/hybrid_triplets", ROWS[["Y"]], splits=splits)
         upstream = {f"{generator}/hybrid_triplets": made}
         bundle = dataclasses.replace(ORIGIN, upstream=upstream)
-        warehouse.record_document(f"{generator}/release_bundle", b"{}", bundle)
+        PageStore(tmp_path, "s").record(f"{generator}/release_bundle", b"{}", bundle)
     return trail
 
 

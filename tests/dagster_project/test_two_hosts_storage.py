@@ -14,7 +14,15 @@ from dagster_project.study_folders import STUDIES_VARIABLE
 from dagster_project.subjects import split_of, uses_of
 from tests.dagster_project.test_release_bundle import BUNDLE, CANDIDATE, MADE, STUDY, Home
 from tests.dagster_project.test_warehouse_commands import ORIGIN
-from warehouse import AuditTrail, KeyedHash, LakeSettings, Warehouse, check_audit, use_storage
+from warehouse import (
+    AuditTrail,
+    KeyedHash,
+    LakeSettings,
+    PageStore,
+    Warehouse,
+    check_audit,
+    use_storage,
+)
 
 pytestmark = pytest.mark.lake
 
@@ -77,7 +85,7 @@ def test_reports_and_people_are_found_from_another_host(
     trail.record_subjects(split, ORIGIN)
     (use,) = uses_of(AuditTrail(asked.path, "small"), KeyedHash(asked.path), {"patient": "p 2"})
     assert use.parts == ("holdout",)
-    warehouse.record_document("study_report", b"<p>seen</p>", ORIGIN)
+    PageStore(first, "small").record("study_report", b"<p>seen</p>", ORIGIN)
     page = Path(hybrid("report", "small"))
     assert page == asked.path / "reports" / "small" / "study_report.html"
     assert page.read_bytes() == b"<p>seen</p>"

@@ -17,7 +17,7 @@ Opened: TypeAlias = Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConne
 
 LAKES = {"lake": "new_lake", "bucket": "new_bucket_lake"}
 # what is written beside tables; the whole suite: HYBRID_TEST_BUCKETS=all (make check)
-ABOUT_FILES = ("models", "release", "documents", "keyed_hash", "audit_check")
+ABOUT_FILES = ("models", "release", "documents", "pages", "keyed_hash", "audit_check")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

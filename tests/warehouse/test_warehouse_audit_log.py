@@ -9,6 +9,7 @@ import pytest
 from warehouse import (
     CorruptAuditLog,
     CorruptTable,
+    PageStore,
     Provenance,
     Warehouse,
     WarehouseError,
@@ -23,12 +24,12 @@ SEED_VERSION = "5eed" * 16
 
 
 @pytest.fixture
-def filled(warehouse: Warehouse, origin: Provenance) -> Warehouse:
+def filled(warehouse: Warehouse, home: Path, origin: Provenance) -> Warehouse:
     """Four entries: a table twice, another table, a document."""
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1, 2]}), origin)
     warehouse.record_table("gan/hybrid_triplets", pd.DataFrame({"y": [0.5]}), origin)
-    warehouse.record_document("study_report", b"<p>", origin)
+    PageStore(home, "nhefs").record("study_report", b"<p>", origin)
     return warehouse
 
 

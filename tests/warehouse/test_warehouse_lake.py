@@ -13,6 +13,7 @@ from warehouse import (
     CorruptTable,
     LakeDatabase,
     LakeSettings,
+    PageStore,
     Provenance,
     ReleaseSlot,
     ReleaseStore,
@@ -48,7 +49,7 @@ def file_home(tmp_path: Path, origin: Provenance) -> Path:
         table = pd.DataFrame({"x": [1.5, None, -0.0], 'it"s': ["a", "", None]})
         warehouse.record_table("seed_table", table, origin, column_comments={"x": "It's x."})
         warehouse.record_table("gan/hybrid_triplets", table.iloc[::-1], origin, label="trial")
-        warehouse.record_document("study_report", b"<p>", origin)
+        PageStore(home, study).record("study_report", b"<p>", origin)
     return home
 
 
@@ -152,16 +153,16 @@ def test_writers_of_one_study_take_turns_and_of_two_do_not(
 
 
 def test_a_catalog_out_of_reach_is_reported_without_a_password(
-    lake_home: Path, origin: Provenance, monkeypatch: pytest.MonkeyPatch
+    lake_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPASSWORD", "s3cret")
     away = LakeSettings(catalog="host=127.0.0.1 port=1 dbname=x", data_path=str(lake_home))
     use_storage(lake_home, away)
-    with pytest.raises(StorageUnavailable, match="the lake refused while using study 'nhefs'"):
-        Warehouse(lake_home, "nhefs").record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
-    with pytest.raises(StorageUnavailable, match="the lake refused") as refused:
-        Warehouse(lake_home, "nhefs").table_names()
+    with pytest.raises(StorageUnavailable, match="the lake's catalog cannot be reached") as refused:
+        Warehouse(lake_home, "nhefs")
     assert "s3cret" not in str(refused.value)
+    with pytest.raises(StorageUnavailable, match="the lake refused while using study 'nhefs'"):
+        LakeDatabase("nhefs", away.catalog, away.data_path).snapshot()
     with pytest.raises(StorageUnavailable, match="the lake's catalog cannot be reached"):
         stored_studies(lake_home)
 

@@ -16,6 +16,7 @@ from warehouse import (
     KeyNotFound,
     LakeSettings,
     ModelStore,
+    PageStore,
     Provenance,
     ReleaseSlot,
     ReleaseStore,
@@ -55,7 +56,7 @@ def full_home(tmp_path: Path, origin: Provenance) -> Path:
     warehouse.record_table("seed_table", pd.DataFrame({"x": range(3000)}), origin)
     model = ModelStore(home).save(write_model)
     warehouse.record_model("cart/fitted_generator", model, origin)
-    warehouse.record_document("study_report", b"<p>", origin)
+    PageStore(home, "nhefs").record("study_report", b"<p>", origin)
     for content in (b"1", b"2"):
         DecisionStore(home, "nhefs").record("privacy_ledger", content, origin)
     ReleaseStore(home, "nhefs").write(ASSET, contents, origin)
@@ -83,7 +84,7 @@ def read_from(home: Path) -> tuple[object, ...]:
         (
             ModelStore(home).open(warehouse.model("cart/fitted_generator")) / "trees/0.json"
         ).read_text(),
-        warehouse.document("study_report").read_bytes(),
+        PageStore(home, "nhefs").file("study_report").read_bytes(),
         DecisionStore(home, "nhefs").contents("privacy_ledger"),
         ReleaseStore(home, "nhefs").read("cart", 1),
         UnfinishedParts(home, "nhefs", "dp/fitted_generator", "k").state("model"),

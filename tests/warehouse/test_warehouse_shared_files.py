@@ -1,9 +1,11 @@
 """What hosts share beside tables: two homes that have one ``storage.json`` in common."""
 
 import hashlib
+import os
 import re
 import subprocess
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +17,6 @@ import pytest
 
 from tests.conftest import SECRET, ObjectStore, PostgresServer, started_object_store
 from warehouse import (
-    CorruptDocument,
     CorruptModel,
     CorruptRelease,
     DecisionStore,
@@ -25,6 +26,7 @@ from warehouse import (
     ModelNotFound,
     ModelStore,
     ModelVersion,
+    PageStore,
     Provenance,
     ReleaseNotFound,
     ReleaseSlot,
@@ -34,6 +36,7 @@ from warehouse import (
     Warehouse,
     check_audit,
     checksums,
+    mark_home,
     use_storage,
 )
 from warehouse.bucket import SharedBucket
@@ -43,7 +46,6 @@ from warehouse.errors import InvalidName
 from warehouse.shared_files import SharedFiles, SharedFolder
 
 ASSET, NAME = "cart/release_bundle", "releases/nhefs/cart/0001"
-PAGE = "reports/nhefs/study_report.html"
 ROWS = pd.DataFrame({"x": range(3000)})
 
 
@@ -105,6 +107,19 @@ def test_a_shared_folder_is_its_owners_alone(tmp_path: Path) -> None:
     assert modes == [0o700, 0o600]
     with pytest.raises(StorageUnavailable, match="refuses .*check that it is mounted"):
         SharedFolder(tmp_path / "shared" / "a" / "x").put("y", b"1")
+
+
+def test_what_killed_writers_left_unfinished_is_swept(tmp_path: Path) -> None:
+    folder = tmp_path / "shared" / "a"
+    folder.mkdir(parents=True)
+    left = [folder / f".x.{i:016x}" for i in range(3)] + [folder / ".hidden", folder / "y"]
+    for file in left:
+        file.write_bytes(b"half")
+    for file in left[1:]:
+        os.utime(file, (time.time() - 90_000,) * 2)
+    SharedFolder(tmp_path / "shared").put("a/x", b"1")
+    names = [left[0].name, ".hidden", "x", "y"]
+    assert sorted(file.name for file in folder.iterdir()) == sorted(names)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "a//x", ".x", "a/.x", "a/"])
@@ -278,23 +293,6 @@ def test_a_refused_commit_quotes_no_cell(
 
 
 @pytest.mark.lake
-def test_a_page_is_the_last_one_on_every_host(homes: tuple[Path, Path], origin: Provenance) -> None:
-    one, other = (Warehouse(home, "nhefs") for home in homes)
-    assert not one.document("study_report").is_file()
-    for page in (b"first", b"second"):
-        one.record_document("study_report", page, origin)
-        assert other.document("study_report") == homes[1] / PAGE
-        assert (homes[1] / PAGE).read_bytes() == page
-    shared_files(homes[0]).put(PAGE, b"altered")
-    assert other.document("study_report").read_bytes() == b"second"
-    (homes[1] / PAGE).unlink()
-    with pytest.raises(CorruptDocument, match="is not what was logged as study_report"):
-        other.document("study_report")
-    (fault,) = check_audit(homes[1], "nhefs").faults
-    assert fault == "audit log entry 2: the document study_report was altered"
-
-
-@pytest.mark.lake
 def test_two_hosts_cannot_both_spend_what_is_left(
     homes: tuple[Path, Path], origin: Provenance
 ) -> None:
@@ -367,7 +365,7 @@ def test_a_whole_study_is_whole_on_a_second_host(
     warehouse = Warehouse(one, "nhefs")
     warehouse.record_table("seed_table", ROWS, origin)
     warehouse.record_model("cart/fitted_generator", ModelStore(one).save(write_model), origin)
-    warehouse.record_document("study_report", b"<p>", origin)
+    PageStore(one, "nhefs").record("study_report", b"<p>", origin)
     DecisionStore(one, "nhefs").record("cart/approval", b"{}", origin)
     head = warehouse.audit_entries().iloc[-1]
     anchor = f'{{"audit_head": {{"n_entries": 4, "entry_hash": "{head["entry_hash"]}"}}}}'
@@ -478,7 +476,9 @@ def test_a_store_that_vanishes_in_the_middle_leaves_what_was_there(
     home = tmp_path / "home"
     with started_object_store() as store, postgres.new_database() as catalog:
         store.enter(monkeypatch)
-        use_storage(home, LakeSettings(catalog=catalog, data_path=store.new_bucket()))
+        lake = LakeSettings(catalog=catalog, data_path=store.new_bucket())
+        mark_home(lake.catalog, lake.data_path)
+        use_storage(home, lake)
         warehouse = Warehouse(home, "nhefs")
         warehouse.record_table("seed_table", ROWS, origin)
 

@@ -1,6 +1,7 @@
 """Tables come back exactly as they went in, and a refused write changes nothing."""
 
 import dataclasses
+import hashlib
 import stat
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ from pandas.testing import assert_frame_equal
 from warehouse import (
     AuditTrail,
     CheckRecord,
+    PageStore,
     Provenance,
     StorageUnavailable,
     TableNotFound,
@@ -152,7 +154,7 @@ def test_assets_that_could_escape_are_refused(
 ) -> None:
     for attempt in (
         lambda: warehouse.record_table(asset, pd.DataFrame({"x": [1]}), origin),
-        lambda: warehouse.record_document(asset, b"x", origin),
+        lambda: PageStore(home, "nhefs").record(asset, b"x", origin),
         lambda: warehouse.read_table(asset),
         lambda: warehouse.model(asset),
     ):
@@ -267,17 +269,6 @@ def test_studies_do_not_share_tables(home: Path, origin: Provenance) -> None:
     assert Warehouse(home, "s2").read_table("gan/x")["x"].tolist() == [2]
 
 
-def test_documents_are_replaced_whole_and_logged(
-    warehouse: Warehouse, home: Path, origin: Provenance
-) -> None:
-    warehouse.record_document("gan/study_report", b"<p>old</p>", origin)
-    path = warehouse.record_document("gan/study_report", b"<p>new</p>", origin)
-    assert path == home / "reports" / "nhefs" / "gan__study_report.html"
-    assert path.read_bytes() == b"<p>new</p>"
-    assert [p.name for p in path.parent.iterdir()] == ["gan__study_report.html"]
-    assert warehouse.audit_entries()["kind"].tolist() == ["document", "document"]
-
-
 @pytest.mark.file_only
 def test_a_table_and_its_checks_appear_together_or_not_at_all(
     warehouse: Warehouse, home: Path, origin: Provenance
@@ -299,7 +290,7 @@ def test_a_table_and_its_checks_appear_together_or_not_at_all(
 @pytest.mark.file_only
 def test_only_the_owner_can_read(warehouse: Warehouse, home: Path, origin: Provenance) -> None:
     warehouse.record_table("seed_table", pd.DataFrame({"x": [1]}), origin)
-    warehouse.record_document("study_report", b"x", origin)
+    PageStore(home, "nhefs").record("study_report", b"x", origin)
     paths = [home.parent, home, *home.rglob("*")]
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in paths}
     assert modes == {
@@ -310,7 +301,10 @@ def test_only_the_owner_can_read(warehouse: Warehouse, home: Path, origin: Prove
         "nhefs.duckdb.lock": 0o600,
         "nhefs.duckdb.queue": 0o600,
         "reports": 0o700,
+        "pages": 0o700,
         "nhefs": 0o700,
+        "study_report": 0o700,
+        f"{hashlib.sha256(b'x').hexdigest()}.html": 0o600,
         "study_report.html": 0o600,
     }
 
