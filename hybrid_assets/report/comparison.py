@@ -113,6 +113,7 @@ def _flat(row: ComparisonRow) -> dict[str, object]:
         "predictive_score_ci_low": score.ci_low if score else None,
         "predictive_score_ci_high": score.ci_high if score else None,
         "predictive_score_reference": score.reference if score else None,
+        "predictive_score_sampling_error": score.sampling_error if score else None,
         "dcr_median": dcr.synthetic_to_train.q50 if dcr else None,
         "dcr_median_reference": dcr.holdout_to_train.q50 if dcr else None,
         "dcr_share": dcr.share.value if dcr else None,

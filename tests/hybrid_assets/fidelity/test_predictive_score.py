@@ -78,6 +78,27 @@ def test_real_table_scores_as_its_own_reference(people, study_schema):
     assert score.difference == score.difference_ci_low == score.difference_ci_high == 0.0
 
 
+def test_a_sample_is_scored_in_five_parts_and_their_spread_is_told(people, study_schema):
+    schema, table = study_schema(), people(1500, 8)
+    train, holdout = people(300, 6), people(400, 7)
+
+    def score(table, *, is_sample=False):
+        rng = np.random.default_rng(0)
+        return train_on_synthetic_test_on_real(
+            table, train, holdout, schema=schema, rng=rng, is_sample=is_sample
+        )
+
+    found = score(table, is_sample=True)
+    parts = np.array([score(table.iloc[first::5]).value for first in range(5)])
+    assert found.value == pytest.approx(parts.mean(), rel=1e-12)
+    assert found.sampling_error == pytest.approx(parts.std(ddof=1) / 5**0.5, rel=1e-12)
+    assert (found.reference, score(table).sampling_error) == (score(table).reference, None)
+    drawn = [score(people(1500, 100 + k), is_sample=True) for k in range(12)]
+    told = np.mean([each.sampling_error**2 for each in drawn]) ** 0.5
+    # twelve draws know a spread to .21, their mean squared error with 48 degrees of freedom to .1
+    assert np.std([each.value for each in drawn], ddof=1) == pytest.approx(told, rel=0.5)
+
+
 @pytest.mark.parametrize("outcome", ["binary", "continuous"])
 @pytest.mark.parametrize("constant", [0, 1, 2], ids=["synthetic", "train", "holdout"])
 def test_an_outcome_with_one_value_has_no_score(outcome, constant, people, study_schema):

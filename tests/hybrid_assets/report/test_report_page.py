@@ -65,6 +65,19 @@ def test_every_number_is_there(html):
         assert wanted in text
 
 
+def test_the_error_of_a_score_from_a_sample_is_told(summary, html):
+    assert "Sample" not in Page(html).text
+    of_sample = [
+        replace(row, predictive_score=replace(row.predictive_score, sampling_error=0.00123))
+        if row.predictive_score
+        else row
+        for row in summary.rows
+    ]
+    text = Page(study_report_html(replace(summary, rows=tuple(of_sample)))).text
+    assert "real: 0.763 sample: SE 0.0012" in text
+    assert "the spread of the five over √5 (4 degrees of freedom: known to about a third)" in text
+
+
 def test_every_number_is_explained(html):
     text = Page(html).text
     assert "the standard error times √(1 + n synthetic / n seed )" in text
