@@ -106,6 +106,7 @@ def risk_metadata(evaluation: PrivacyEvaluation) -> dict[str, Any]:
         "privacy_policy": evaluation.policy.name,
         "too_few_people": evaluation.too_few_people,
         **({"too_few_rows": evaluation.too_few_rows} if evaluation.too_few_rows else {}),
+        **({"people_not_asked": evaluation.people_not_asked} if evaluation.n_asked else {}),
         "risks": small_table(shown),
     }
 

@@ -128,10 +128,8 @@ COUNTERFACTUALS = (
 
 def _privacy_advice(privacy: PrivacyEvaluation) -> str:
     """Repeat the advice on the worst findings, once for each attack; the first three."""
-    limits = {"holdout": privacy.too_few_people, "rows": privacy.too_few_rows}
-    said = {word: told for word, told in limits.items() if told}
     worst = [f for f in privacy.findings if f.verdict is privacy.verdict]
-    said |= {f.measure.attack.value: f.advice for f in worst if f.advice}
+    said = privacy.no_pass_because | {f.measure.attack.value: f.advice for f in worst if f.advice}
     first = [f"{word}: {advice}" for word, advice in list(said.items())[:3]]
     return " ".join([*first, "All findings are in the privacy evaluation."])
 

@@ -49,6 +49,9 @@ class PrivacyEvaluation:
     n_sampled : int or None
         Rows of the table that attackers by likeness were given, where not all: copies, digits
         and levels were looked for in all rows even so.
+    n_asked : int or None
+        People, members and others, whom attackers by likeness were asked about, where not all:
+        copies, digits and levels were looked for of all people even so.
     """
 
     __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
@@ -60,6 +63,30 @@ class PrivacyEvaluation:
     n_holdout: int
     policy: PrivacyPolicy
     n_sampled: int | None = None
+    n_asked: int | None = None
+
+    @property
+    def no_pass_because(self) -> dict[str, str]:
+        """Say why this table cannot pass, by what is short; empty if it can."""
+        told = {
+            "holdout": self.too_few_people,
+            "rows": self.too_few_rows,
+            "people": self.people_not_asked,
+        }
+        return {word: reason for word, reason in told.items() if reason}
+
+    @property
+    def people_not_asked(self) -> str:
+        """Say that a sample of people stood for all; empty where all were asked about."""
+        if self.n_asked is None:
+            return ""
+        n_people = self.n_members + self.n_holdout
+        return (
+            f"Attackers by likeness were asked about {self.n_asked:,} random people of "
+            f"{n_people:,} (copies, digits and rare levels were looked for of all): a row that is "
+            "nearly one of the others would not be seen, so a FAIL stands and INCONCLUSIVE is the "
+            "best that tables of so many people can reach."
+        )
 
     @property
     def too_few_rows(self) -> str:
@@ -117,41 +144,53 @@ def evaluate_privacy(
     -------
     PrivacyEvaluation
         With fewer than 20 people on a side, or 50 rows, nothing is attacked:
-        only the shares are judged, and the verdict is never PASS.
+        only the shares are judged, and the verdict is never PASS. With more than
+        `MOST_PEOPLE` on a side, attackers by likeness are asked about a random
+        sample of them.
     """
     guessed = _guessed(attacked.schema, sensitive)
-    measures = _attacks(attacked, guessed, policy, rng) if attacked.is_large_enough else []
+    asked = attacked.of_some_people(rng)
+    measures = _attacks(attacked, asked, guessed, policy, rng) if attacked.is_large_enough else []
     measures += [share_measure(share, target, policy) for target, share in shares.items()]
     findings = judge(measures, policy)
-    verdict = overall(findings)
     n_rows, n_given = attacked.traces.n_rows, len(attacked.synthetic)
-    is_sampled, too_few = n_given < n_rows, attacked.n_holdout < policy.min_holdout
-    if verdict is Verdict.PASS and (is_sampled or too_few):
-        verdict = Verdict.INCONCLUSIVE
-    return PrivacyEvaluation(
+    n_people, n_asked = len(attacked.people), len(asked.people)
+    found = PrivacyEvaluation(
         findings,
-        verdict,
+        overall(findings),
         n_rows,
         attacked.n_members,
         attacked.n_holdout,
         policy,
-        n_given if is_sampled else None,
+        n_given if n_given < n_rows else None,
+        n_asked if n_asked < n_people else None,
     )
+    if found.verdict is Verdict.PASS and found.no_pass_because:
+        return replace(found, verdict=Verdict.INCONCLUSIVE)
+    return found
 
 
 def _attacks(
-    attacked: Attacked, guessed: list[str], policy: PrivacyPolicy, rng: np.random.Generator
+    attacked: Attacked,
+    asked: Attacked,
+    guessed: list[str],
+    policy: PrivacyPolicy,
+    rng: np.random.Generator,
 ) -> list[Measure]:
+    """Look for copies of all people, and for those who are asked about by likeness."""
     measures: list[Measure] = []
-    for target, seen in ((W, attacked.covariates), (WAY, attacked)):
+    for target, all_people, seen in (
+        (W, attacked.covariates, asked.covariates),
+        (WAY, attacked, asked),
+    ):
         measures += [
-            copied_rows(seen, target, policy),
+            copied_rows(all_people, target, policy),
             *membership(seen, target, policy),
             spikes(seen, target, policy),
             singling_out(seen, target, policy, rng),
         ]
     measures += likelihood_membership(attacked, W, policy)
-    measures.append(linkability(attacked, WAY, policy))
+    measures.append(linkability(asked, WAY, policy))
     names = continuous_names(attacked)
     if len(names) > 1:
         measures.append(digit_replay(attacked, names, policy))
@@ -161,7 +200,7 @@ def _attacks(
             copied_cells(attacked, name, policy),
             digit_replay(attacked, [name], policy),
         ]
-    measures += [attribute_inference(attacked, name, policy) for name in guessed]
+    measures += [attribute_inference(asked, name, policy) for name in guessed]
     measures += rare_levels_shown(attacked, policy)
     return measures
 

@@ -14,7 +14,7 @@ from hybrid_assets.privacy.policy import PrivacyPolicy
 N_PREDICATES = 2000
 PREDICATE_WIDTH = 0.05  # share of people whose value a predicate on a number covers
 LINKED_SHARE, MIN_LINKED = 0.001, 10
-PREDICATES_TOGETHER = 200
+PREDICATES_TOGETHER, PEOPLE_TOGETHER = 200, 10_000
 
 
 def singling_out(
@@ -68,7 +68,16 @@ def linkability(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measu
     if not all(halves):
         halves = [[*discrete, *numbers][:1]] * 2  # one column links to nothing but itself
     k = min(max(MIN_LINKED, round(LINKED_SHARE * len(attacked.synthetic))), len(attacked.synthetic))
-    near = [k_nearest(*attacked.selected(half).encoded(), k)[1] for half in halves]
+    points = [attacked.selected(half).encoded() for half in halves]
+    shared = [
+        _shared([(people[first : first + PEOPLE_TOGETHER], rows) for people, rows in points], k)
+        for first in range(0, len(attacked.people), PEOPLE_TOGETHER)
+    ]
+    return auc_measure(Attack.LINKABILITY, target, np.concatenate(shared), attacked, policy)
+
+
+def _shared(halves: list[tuple[np.ndarray, np.ndarray]], k: int) -> np.ndarray:
+    """Count the rows that are among the k nearest by both halves, shape (n_people,)."""
+    near = [k_nearest(people, rows, k)[1] for people, rows in halves]
     both = np.sort(np.concatenate(near, axis=1), axis=1)
-    shared = (both[:, 1:] == both[:, :-1]).sum(axis=1).astype(float)
-    return auc_measure(Attack.LINKABILITY, target, shared, attacked, policy)
+    return np.asarray((both[:, 1:] == both[:, :-1]).sum(axis=1), dtype=float)

@@ -14,6 +14,7 @@ from hybrid_assets.privacy.traces import Traces
 from hybrid_assets.schema import TableSchema
 
 LEAST_PEOPLE, LEAST_ROWS = 20, 50
+MOST_PEOPLE = 50_000  # on a side: an AUC is then known to .0018
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,6 +94,26 @@ class Attacked:
             synthetic=self.synthetic[schema.names],
             people=self.people[schema.names],
             schema=schema,
+        )
+
+    def of_some_people(self, rng: np.random.Generator) -> Attacked:
+        """Ask of at most `MOST_PEOPLE` random people on each side; of all if there are no more."""
+        sides = np.flatnonzero(self.is_member), np.flatnonzero(~self.is_member)
+        if max(map(len, sides)) <= MOST_PEOPLE:
+            return self
+        n_asked = [min(len(side), MOST_PEOPLE) for side in sides]
+        chosen = np.concatenate(
+            [
+                np.sort(rng.choice(side, n, replace=False))
+                for side, n in zip(sides, n_asked, strict=True)
+            ]
+        )
+        return replace(
+            self,
+            people=self.people.iloc[chosen].reset_index(drop=True),
+            n_members=n_asked[0],
+            traces=self.traces.of_people(chosen),
+            log_prob=None if self.log_prob is None else self.log_prob[chosen],
         )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -65,6 +65,15 @@ class Traces:
             {name: column.closest[column.value_of] for name, column in found.numbers.items()},
             found.levels,
             dict(found.n_beyond),
+        )
+
+    def of_people(self, chosen: np.ndarray) -> Traces:
+        """Keep what is shown of some people, by position."""
+        return replace(
+            self,
+            rows={names: flags[chosen] for names, flags in self.rows.items()},
+            cells={name: flags[chosen] for name, flags in self.cells.items()},
+            closest={name: apart[chosen] for name, apart in self.closest.items()},
         )
 
 

@@ -42,8 +42,8 @@ def card_faults(card: ReleaseCard) -> Iterator[str]:
     }
     yield from (f"{name}: the card contradicts itself" for name, v in agree.items() if _differ(v))
     worst = overall(privacy.findings)
-    too_few = privacy.n_holdout < privacy.policy.min_holdout or privacy.n_sampled is not None
-    follows = Verdict.INCONCLUSIVE if worst is Verdict.PASS and too_few else worst
+    no_pass = worst is Verdict.PASS and privacy.no_pass_because
+    follows = Verdict.INCONCLUSIVE if no_pass else worst
     if privacy.verdict is not follows:
         yield "privacy verdict: does not follow from the findings"
 

@@ -215,10 +215,10 @@ class ReportSummary:
         return list(dict.fromkeys(row.interval_note for row in self.rows if row.interval_note))
 
     @property
-    def too_few_people(self) -> list[str]:
+    def no_pass_because(self) -> list[str]:
         """Why tables cannot pass the privacy evaluation, where they cannot; each reason once."""
-        told = [(risk.too_few_people, risk.too_few_rows) for risk in self.risks.values()]
-        return list(dict.fromkeys(reason for each in told for reason in each if reason))
+        told = (risk.no_pass_because.values() for risk in self.risks.values())
+        return list(dict.fromkeys(reason for each in told for reason in each))
 
     @property
     def estimators(self) -> list[str]:

@@ -11,6 +11,8 @@ from hybrid_assets.privacy.copies import count_copies
 from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.distinct import RowSet, copy_of
 from hybrid_assets.privacy.evaluate import evaluate_privacy
+from hybrid_assets.privacy.linkage import linkability
+from hybrid_assets.privacy.measure import Attack
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.traces import Traces
@@ -124,6 +126,44 @@ def test_a_table_that_passes_whole_cannot_pass_by_a_sample():
     assert found.too_few_rows.startswith(
         "Attackers by likeness were given a random sample of 1,000 of 4,000 rows"
     )
+
+
+def test_of_many_people_some_are_asked_about_and_all_are_looked_for(monkeypatch):
+    train, holdout, table = strangers(900, 1), strangers(700, 2), strangers(4000, 3)
+    monkeypatch.setattr("hybrid_assets.privacy.people.MOST_PEOPLE", 600)
+    attacked = Attacked.of(table, train, holdout, SCHEMA)
+    asked = attacked.of_some_people(np.random.default_rng(0))
+    assert (asked.n_members, asked.n_holdout) == (600, 600)
+    everybody = set(map(tuple, attacked.people[: attacked.n_members].to_numpy()))
+    assert set(map(tuple, asked.people[:600].to_numpy())) < everybody
+    ages = asked.people["age"].to_numpy()
+    apart = np.abs(ages[:, None] - table["age"].to_numpy()).min(axis=1)
+    assert np.array_equal(asked.traces.closest["age"], apart)
+
+    judged = {"policy": PrivacyPolicy(), "sensitive": ["age"], "shares": {}}
+    found = evaluate_privacy(attacked, rng=np.random.default_rng(0), **judged)
+    assert {each.verdict for each in found.findings} == {Verdict.PASS}
+    assert (found.verdict, found.n_asked, found.n_members) == (Verdict.INCONCLUSIVE, 1200, 900)
+    assert list(found.no_pass_because) == ["people"]
+    assert found.people_not_asked.startswith(
+        "Attackers by likeness were asked about 1,200 random people of 1,600"
+    )
+    copied = pd.concat([table, train], ignore_index=True)
+    attacked = Attacked.of(copied, train, holdout, SCHEMA)
+    found = evaluate_privacy(attacked, rng=np.random.default_rng(0), **judged)
+    copies = [f.measure for f in found.findings if f.measure.attack is Attack.COPIES]
+    assert found.verdict is Verdict.FAIL
+    assert min(each.value for each in copies if each.target.startswith("W")) > 0.99
+    monkeypatch.setattr("hybrid_assets.privacy.people.MOST_PEOPLE", 900)
+    assert attacked.of_some_people(np.random.default_rng(0)) is attacked
+
+
+def test_people_are_linked_alike_however_many_are_looked_at_together(monkeypatch):
+    train, holdout, table = strangers(300, 1), strangers(200, 2), strangers(2000, 3)
+    attacked = Attacked.of(table, train, holdout, SCHEMA)
+    whole = linkability(attacked, "W, A, Y", PrivacyPolicy())
+    monkeypatch.setattr("hybrid_assets.privacy.linkage.PEOPLE_TOGETHER", 70)
+    assert linkability(attacked, "W, A, Y", PrivacyPolicy()) == whole
 
 
 def test_distances_of_a_sample_keep_the_counts_of_all_rows():
