@@ -1,8 +1,14 @@
-"""Cost and memory of every step of a study by rows of its seed and of its synthetic tables."""
+"""Cost and memory of every step of a study by rows of its synthetic tables.
+
+Each step runs in a process of its own: twice on a table of `FIXED_ROWS`, then on longer ones. The
+first time has Python's start and all that a process does once (imports, compiled code); the second
+is what the step costs however short its table: seed, models, database, log. What a long table takes
+beyond the second is the cost of its rows.
+"""
 
 import json
+import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,41 +31,60 @@ STUDY: dict[str, Any] = {
     "nuisance": {"n_fold_draws": 1},
     "random_seed": 7,
 }
-SEED_STEPS = ("seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates")
-DRAWN = ("synthetic_covariates", "hybrid_triplets", "full_synthetic")
-EVALUATED = ("privacy_evaluation", "fidelity_evaluation", "effect_estimates")
+SEED_STEPS = (
+    *("seed_table", "splits", "propensity_model", "outcome_model", "seed_estimates"),
+    *("positivity_evaluation", "cart/fitted_generator"),
+)
+STEPS = (
+    *("synthetic_covariates", "synthetic_covariates checks"),
+    *("hybrid_triplets", "hybrid_triplets checks", "full_synthetic", "full_synthetic checks"),
+    *("privacy_evaluation", "fidelity_evaluation", "effect_estimates"),
+    *("release_candidate", "approve", "release_bundle", "verify"),
+)
+FIXED_ROWS = 1_000
+OVERRIDE = {"generator": "cart", "person": "Ada L.", "reason": "cost is what is looked at"}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one step took, in a fresh process.
+    """What one step took.
 
     Attributes
     ----------
-    generator : str
     n_seed, n_synthetic : int
         Rows.
     step : str
-        An asset, or the suite of checks on one.
-    cpu_seconds : float
-        User and system.
-    wall_seconds : float
+        An asset, the suite of checks on one, or the verification of a release.
+    first_seconds : float
+        CPU of a process up to the end of the step on `FIXED_ROWS` rows.
+    fixed_seconds : float
+        CPU of the same step once more.
+    cpu_seconds, wall_seconds : float
+        Of the step on `n_synthetic` rows after these. CPU: user and system, workers included.
     peak_mib : float
-        Largest resident size, libraries included.
+        Largest resident size of the process, or of it and its workers together (shared pages
+        once), whichever was larger.
     """
 
-    generator: str
     n_seed: int
     n_synthetic: int
     step: str
+    first_seconds: float
+    fixed_seconds: float
     cpu_seconds: float
     wall_seconds: float
     peak_mib: float
 
 
-def study_of(home: Path, generator: str, n_synthetic: int) -> dict[str, Any]:
+def study_of(home: Path, n_synthetic: int) -> dict[str, Any]:
     source = {"kind": "parquet", "path": str(home / "seed.parquet")}
-    return STUDY | {"source": source, "generators": [generator], "n_synthetic": n_synthetic}
+    gates = ("privacy_verdict", "row_budget", "effect_kept", "positivity", "exact_copies")
+    return STUDY | {
+        "source": source,
+        "generators": ["cart"],
+        "n_synthetic": n_synthetic,
+        "gates": {"overrides": [OVERRIDE | {"gate": gate} for gate in gates]},
+    }
 
 
 def write_seed(home: Path, n_rows: int) -> None:
@@ -78,14 +103,25 @@ def write_seed(home: Path, n_rows: int) -> None:
 
 
 def run_step(home: Path, settings: dict[str, Any], step: str) -> None:
-    """Materialize one asset, or run the suite on it, in this process."""
+    """Materialize an asset, run the suite on it, approve its candidate or verify its release."""
+    from dagster_project.resources import StorageResource
+    from dagster_project.study_file import StudyFile
+
+    study, storage = StudyFile.model_validate(settings), StorageResource(home=str(home / "home"))
+    if step == "cart/approve":
+        approve(study, storage)
+    elif step == "cart/verify":
+        verify(study, storage)
+    else:
+        materialize(study, storage, home, step)
+
+
+def materialize(study: Any, storage: Any, home: Path, step: str) -> None:
     import dagster as dg
 
     from dagster_project.factory import study_definitions
-    from dagster_project.resources import ComputeDevice, RefusingIOManager, StorageResource
-    from dagster_project.study_file import StudyFile
+    from dagster_project.resources import ComputeDevice, RefusingIOManager
 
-    study = StudyFile.model_validate(settings)
     definitions = study_definitions(study, home)
     asset, _, what = step.partition(" ")
     key = dg.AssetKey([study.name, *asset.split("/")])
@@ -96,7 +132,7 @@ def run_step(home: Path, settings: dict[str, Any], step: str) -> None:
         selection=dg.AssetSelection.checks(*checks) if what else [key],
         instance=dg.DagsterInstance.ephemeral(),
         resources={
-            "storage": StorageResource(home=str(home / "home")),
+            "storage": storage,
             "compute": ComputeDevice(device="cpu"),
             "io_manager": RefusingIOManager(),
         },
@@ -106,52 +142,114 @@ def run_step(home: Path, settings: dict[str, Any], step: str) -> None:
         raise SystemExit(f"{step} failed")
 
 
-def measured(home: Path, settings: dict[str, Any], step: str) -> tuple[float, float, float]:
-    """Run a step in a process of its own; CPU seconds, seconds, peak MiB."""
-    code = f"from benchmarks.table_sizes import *; child({str(home)!r}, {step!r})"
-    started = time.perf_counter()
-    process = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        input=json.dumps(settings),
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    if process.returncode:
-        raise SystemExit(f"{step}: {process.stderr[-2000:]}")
-    told = [line for line in process.stdout.splitlines() if line.startswith('{"cpu"')]
-    used = json.loads(told[-1])
-    return used["cpu"], time.perf_counter() - started, used["peak"]
+def approve(study: Any, storage: Any) -> None:
+    from dagster_project.approvals import read_candidate, record_approval
+    from dagster_project.release_permission import today
+    from hybrid_assets.approval import Approval
+
+    decided = {
+        "study": study.name,
+        "generator": "cart",
+        "reviewer": "Grace H.",
+        "decision": "approve",
+        "reason": "cost is what is looked at",
+        "decided_on": today(),
+        "signed": read_candidate(storage, study, "cart").signed,
+    }
+    record_approval(storage, study, Approval.model_validate(decided))
 
 
-def child(home: str, step: str) -> None:
+def verify(study: Any, storage: Any) -> None:
+    from dagster_project.verification import verified
+
+    release = storage.releases(study.name).releases("cart")[-1]
+    faults = [fault for check in verified(release.folder) for fault in check.faults]
+    if faults:
+        raise SystemExit(f"verify: {faults}")
+
+
+def cpu_seconds() -> float:
+    """CPU of this process and of the workers that have ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def child(place: Path, n_seed: int, step: str, sizes: list[int]) -> None:
+    """Run a step on the short table twice, then on the others; print what each took."""
     warnings.simplefilter("ignore")
-    run_step(Path(home), json.loads(sys.stdin.read()), step)
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"cpu": own.ru_utime + own.ru_stime, "peak": own.ru_maxrss / 1024}))
+    once: list[float] = []
+    for n_synthetic in (FIXED_ROWS, FIXED_ROWS, *sizes):
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the largest resident size
+        before, started = cpu_seconds() if once else 0.0, time.perf_counter()
+        home = place / str(n_synthetic)
+        run_step(home, study_of(home, n_synthetic), step)
+        used, took = cpu_seconds() - before, time.perf_counter() - started
+        if len(once) < 2:
+            once.append(used)
+            continue
+        lines = Path("/proc/self/status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines)
+        peak = int(status["VmHWM"].split()[0]) / 1024
+        cost = Cost(n_seed, n_synthetic, step, *once, used, took, peak)
+        print(json.dumps(asdict(cost)), flush=True)
 
 
-def measure(generator: str, n_seed: int, sizes: list[int]) -> None:
-    """Make the seed's assets once, then the synthetic tables and evaluations of each size."""
-    home = Path(tempfile.mkdtemp(prefix="table_sizes"))
-    drawn = [f"{generator}/{word}" for word in DRAWN]
-    suites = [f"{generator}/{word} checks" for word in DRAWN]
-    branch = [*drawn, *suites, *(f"{generator}/{word}" for word in EVALUATED)]
+def family_mib(process: int) -> float:
+    """Add up what a process and those below it hold, each shared page once."""
     try:
-        write_seed(home, n_seed)
-        for k, n_synthetic in enumerate(sizes):
-            settings = study_of(home, generator, n_synthetic)
-            for step in [*([] if k else [*SEED_STEPS, f"{generator}/fitted_generator"]), *branch]:
-                used = measured(home, settings, step)
-                print(json.dumps(asdict(Cost(generator, n_seed, n_synthetic, step, *used))))
-                sys.stdout.flush()
-    finally:
-        shutil.rmtree(home)
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # it has just ended
+        return 0.0
+    own = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return own + sum(family_mib(int(each)) for each in below)
+
+
+def measured(place: Path, n_seed: int, step: str, sizes: list[int]) -> None:
+    """Run a step in a process of its own; print its costs."""
+    code = f"from benchmarks.table_sizes import *; child(Path({str(place)!r}), {n_seed}, "
+    code += f"{step!r}, {sizes})"
+    together = 0.0
+    with tempfile.TemporaryFile("w+") as faults:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=faults,
+            text=True,
+        )
+        os.set_blocking(process.stdout.fileno(), False)
+        while process.poll() is None:
+            time.sleep(0.5)
+            together = max(together, family_mib(process.pid))
+            for line in filter(lambda line: line.startswith('{"n_seed"'), process.stdout):
+                cost = json.loads(line)
+                print(json.dumps(cost | {"peak_mib": max(cost["peak_mib"], together)}), flush=True)
+                together = 0.0
+        if process.returncode:
+            faults.seek(0)
+            raise SystemExit(f"{step}: {faults.read()[-2000:]}")
+
+
+def measure(place: Path, n_seed: int, sizes: list[int]) -> None:
+    """Make the seed's assets for each size, then the tables and all that follows from them."""
+    for n_synthetic in (FIXED_ROWS, *sizes):
+        prepare(place / str(n_synthetic), n_seed, n_synthetic)
+    for step in STEPS:
+        measured(place, n_seed, f"cart/{step}", sizes)
+
+
+def prepare(home: Path, n_seed: int, n_synthetic: int) -> None:
+    home.mkdir()
+    write_seed(home, n_seed)
+    for step in SEED_STEPS:
+        run_step(home, study_of(home, n_synthetic), step)
 
 
 def main() -> None:
-    """Usage: python -m benchmarks.table_sizes GENERATOR N_SEED N_SYNTHETIC ... >> costs.jsonl."""
-    measure(sys.argv[1], int(sys.argv[2]), [int(size) for size in sys.argv[3:]])
+    """Usage: python -m benchmarks.table_sizes N_SEED N_SYNTHETIC ... >> costs.jsonl."""
+    with tempfile.TemporaryDirectory(prefix="table_sizes") as place:
+        measure(Path(place), int(sys.argv[1]), [int(size) for size in sys.argv[2:]])
+        subprocess.run(["chmod", "-R", "u+w", place], check=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""Cost and memory of the privacy evaluation by people, each part in turn, in one process.
+
+Usage: python -m benchmarks.many_people N_PEOPLE [N_ROWS]. A tenth of the people are the holdout.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.table_sizes import STUDY, write_seed
+from hybrid_assets.privacy.copies import count_copies
+from hybrid_assets.privacy.dcr import evaluate_dcr
+from hybrid_assets.privacy.evaluate import evaluate_privacy
+from hybrid_assets.privacy.people import Attacked
+from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.schema import TableSchema
+from hybrid_assets.seed import validate_seed
+from hybrid_assets.study import Study
+
+
+def drawn(n_rows: int) -> tuple[pd.DataFrame, TableSchema]:
+    """Draw rows as the seed of `table_sizes` is drawn."""
+    study = Study.model_validate(STUDY | {"generators": ["cart"], "n_synthetic": 1_000})
+    with tempfile.TemporaryDirectory() as folder:
+        write_seed(Path(folder), n_rows)
+        read = validate_seed(pd.read_parquet(Path(folder) / "seed.parquet"), study)
+    return read.rows, read.schema
+
+
+def told(part: str, n_people: int, n_rows: int, work: Callable[[], object]) -> object:
+    started, before = time.perf_counter(), time.process_time()
+    found = work()
+    cost = {
+        "part": part,
+        "n_people": n_people,
+        "n_rows": n_rows,
+        "cpu_seconds": round(time.process_time() - before, 1),
+        "wall_seconds": round(time.perf_counter() - started, 1),
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    print(json.dumps(cost), flush=True)
+    return found
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    n_people = int(sys.argv[1])
+    n_rows = int(sys.argv[2]) if len(sys.argv) > 2 else 250_000
+    whole, schema = drawn(n_people + n_rows)
+    order = np.random.default_rng(2).permutation(len(whole))
+    people, table = whole.iloc[order[:n_people]], whole.iloc[order[n_people:]]
+    cut = n_people - n_people // 10
+    train, holdout = (part.reset_index(drop=True) for part in (people[:cut], people[cut:]))
+    rows = table.reset_index(drop=True)
+
+    def tell(part: str, work: Callable[[], object]) -> object:
+        return told(part, n_people, n_rows, work)
+
+    copies = tell("copies", lambda: count_copies([rows], train, holdout, schema))
+    tell("distances", lambda: evaluate_dcr(rows, train, holdout, schema, copies=copies))
+    attacked = tell("traces", lambda: Attacked.of(rows, train, holdout, schema))
+    policy, rng = PrivacyPolicy(), np.random.default_rng(3)
+    tell("attacks", lambda: evaluate_privacy(attacked, shares={}, policy=policy, rng=rng))
+
+
+if __name__ == "__main__":
+    main()
