@@ -10,7 +10,7 @@ from dagster_project.canonical_rows import CanonicalRows
 from dagster_project.resources import StorageResource
 from dagster_project.stored_columns import StoredColumns
 from dagster_project.study_file import StudyFile
-from hybrid_assets.blocks import SAMPLE_ROWS
+from hybrid_assets.blocks import SAMPLE_ROWS, drawing_note
 from hybrid_assets.schema import TableSchema
 from warehouse import TableBlocks, Warehouse
 
@@ -18,6 +18,12 @@ PICTURE = "pictures/picture.png"
 FILES_SUFFIX = " (files)"  # of an upstream asset read for its files
 SEED_VERSION = "seed version (source)"
 SPLIT = "__split"  # column of splits: train or holdout
+DRAWN = "drawn.json"  # beside splits, where not all people are in them
+
+
+def drawn_file(n_people: int) -> dict[str, bytes]:
+    """Give the file that keeps of how many people those of ``splits`` were drawn, if they were."""
+    return {DRAWN: str(n_people).encode()} if drawing_note(n_people) else {}
 
 
 @dataclass
@@ -152,6 +158,11 @@ class AssetInputs:
         if split == "seed":
             return sizes["train"] + (sizes["holdout"] if self.study.holdout.source is None else 0)
         return sizes[split]
+
+    def people_drawn(self) -> str:
+        """Say of how many people those of ``splits`` were drawn; empty if they are all."""
+        file = self._models.open(self.warehouse.model("splits")) / DRAWN
+        return drawing_note(int(file.read_text())) if file.is_file() else ""
 
     def split_sizes(self) -> Counter[str]:
         """Count the ``train`` and the ``holdout`` rows."""

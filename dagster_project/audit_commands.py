@@ -17,6 +17,7 @@ from dagster_project.audit_display import print_answer, print_check, print_uses
 from dagster_project.refusals import DONE, FAILED, console, refusals, refuse, say
 from dagster_project.resources import hybrid_home
 from dagster_project.subjects import asked_columns, untold, uses_of
+from dagster_project.undrawn_people import untold_undrawn, with_undrawn
 from warehouse import AuditTrail, KeyedHash, check_audit, stored_studies
 
 
@@ -85,10 +86,11 @@ def _print_uses(trail: AuditTrail) -> int:
     splits, keyed = trail.subject_splits(), KeyedHash(hybrid_home())
     if not splits:
         refuse(f"study {trail.study!r}: no version of the seed has left digests of its people yet")
-    cannot_tell = untold(splits, keyed)
+    cannot_tell = [*untold(splits, keyed), *untold_undrawn(splits, trail)]
     columns = asked_columns(splits)
     values = dict(zip(columns, _typed(columns), strict=True))
-    print_uses(console, uses_of(trail, keyed, values), trail)
+    uses = with_undrawn(uses_of(trail, keyed, values), trail, values)
+    print_uses(console, uses, trail)
     for gap in cannot_tell:
         say(f"cannot be told of {gap}")
     return FAILED if cannot_tell else DONE

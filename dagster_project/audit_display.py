@@ -18,6 +18,7 @@ INSIDE = "Plain hashes of people's tables stay inside: outside, tell the keyed o
 MEANING = {
     "train": "the generators and the models of treatment and outcome were fitted to the row",
     "holdout": "no model saw the row; evaluations and the seed's own effect (the target) did",
+    "not drawn": "not among the people drawn for analysis: nothing was made from the row",
 }
 
 

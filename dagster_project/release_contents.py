@@ -99,6 +99,7 @@ def release_contents(run: AssetRun) -> ReleaseContents:
             holds_counterfactuals=study.release.include_counterfactuals,
             is_private=is_private(study, generator),
             n_rows=rows.n_rows,
+            people_drawn=run.people_drawn(),
         ),
         settings=public_settings(study, generator),
         origin=_origin(origin, told),

@@ -3,9 +3,10 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dagster_project.assets.data import own_holdout, people_of, read_seed
+from dagster_project.assets.data import n_people, own_holdout, people_of, read_seed
 from dagster_project.resources import hybrid_home
 from dagster_project.study_file import StudyFile
+from hybrid_assets.blocks import drawing_note
 from hybrid_assets.columnwise import Columns
 from hybrid_assets.generators.private.mechanisms import opendp
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role
@@ -109,6 +110,7 @@ def check_study(study: StudyFile, folder: Path) -> StudyCheck:
             *_left_out(seed.constant_covariates),
             *_repeated(seed.rows, study.identifiers),
             *_expected_gates(study, parts),
+            *([f"splits: {drawn}"] if (drawn := drawing_note(n_people(seed.rows, unseen))) else []),
         ),
     )
 

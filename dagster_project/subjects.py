@@ -9,7 +9,9 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
+import numpy as np
 import pandas as pd
 
 from dagster_project.study_file import StudyFile
@@ -32,8 +34,8 @@ class SubjectUse:
     seed_version : str
     seed_entry : LogEntry or None
         When that version was recorded; None if the log does not know it.
-    parts : tuple of {"train", "holdout"}
-        On which side of the split the person was.
+    parts : tuple of {"train", "holdout", "not drawn"}
+        On which side of the split the person was, if on any.
     used_by : tuple of LogEntry
         Everything made from those splits, oldest first.
     """
@@ -58,15 +60,19 @@ def _kind(values: pd.Series) -> str:
 
 def row_digests(rows: Columns, columns: IdentifiedBy, keyed: KeyedHash) -> tuple[str, ...]:
     """Hash each row's identifying values."""
-    cells = [(rows[name], kind) for name, kind in columns]
+    cells = [canonical_cells(rows[name], kind) for name, kind in columns]
+    keys = (json.dumps(key) for key in zip(*cells, strict=True))
     found: list[str] = []
-    for first in range(0, len(rows), BLOCK_ROWS):
-        some = slice(first, first + BLOCK_ROWS)
-        told = [
-            [canonical_value(cell, kind) for cell in values.iloc[some]] for values, kind in cells
-        ]
-        found += keyed.of_all(PURPOSE, [json.dumps(key) for key in zip(*told, strict=True)])
+    while some := list(islice(keys, BLOCK_ROWS)):
+        found += keyed.of_all(PURPOSE, some)
     return tuple(found)
+
+
+def canonical_cells(values: pd.Series, kind: str) -> np.ndarray:
+    """Write the cells of a column, each of its distinct values once."""
+    codes, distinct = pd.factorize(values)
+    written = [*(canonical_value(value, kind) for value in distinct), None]
+    return np.array(written, dtype=object)[codes]
 
 
 def canonical_value(value: object, kind: str) -> str | None:
@@ -152,6 +158,11 @@ def untold(splits: Sequence[SubjectSplit], keyed: KeyedHash) -> list[str]:
     return said
 
 
+def typed_key(values: Mapping[str, str], columns: IdentifiedBy) -> list[str | None]:
+    """Write what was typed of a person as their row is written."""
+    return [canonical_value(values[name], kind) for name, kind in columns]
+
+
 def uses_of(trail: AuditTrail, keyed: KeyedHash, values: Mapping[str, str]) -> list[SubjectUse]:
     """Find a person in every version of the seed, and what was made from it.
 
@@ -166,8 +177,7 @@ def uses_of(trail: AuditTrail, keyed: KeyedHash, values: Mapping[str, str]) -> l
     entries = trail.entries()
     found = []
     for split in trail.subject_splits():
-        key = [canonical_value(values[name], kind) for name, kind in split.identified_by]
-        digest = keyed.of(PURPOSE, json.dumps(key))
+        digest = keyed.of(PURPOSE, json.dumps(typed_key(values, split.identified_by)))
         parts = tuple(part for part, many in split.digests.items() if digest in many)
         if parts:
             seeds = [e for e in entries if e.data_version == split.seed_version]

@@ -12,6 +12,15 @@ import pandas as pd
 BLOCK_ROWS = 250_000
 SAMPLE_ROWS = 250_000  # of a table that models are fitted to and attackers search, drawn at random
 
+PEOPLE_ROWS = 1_000_000  # people who are analysed, of training and holdout together
+
+
+def drawing_note(n_people: int) -> str:
+    """Say which people of a seed were analysed where `PEOPLE_ROWS` bounds them; empty if all."""
+    if n_people <= PEOPLE_ROWS:
+        return ""
+    return f"{PEOPLE_ROWS:,} people drawn at random of {n_people:,}"
+
 
 def sampling_note(n_rows: int) -> str:
     """Say which rows of a table were used where `SAMPLE_ROWS` bounds them; empty if all were."""

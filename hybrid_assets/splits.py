@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hybrid_assets.columnwise import Columns
+from hybrid_assets.columnwise import ChosenRows, Columns
 from hybrid_assets.errors import SeedTableError
 from hybrid_assets.missing_values import flag_name
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
@@ -110,15 +110,15 @@ def draw_holdout(
         If an arm keeps fewer than `MIN_ARM_ROWS` training rows, or the
         holdout gets none of an arm.
     """
+    treatment = rows[schema.treatment].to_numpy()
     holdout = np.zeros(len(rows), dtype=bool)
     if not within_arms:
         holdout[rng.choice(len(rows), size=max(round(share * len(rows)), 1), replace=False)] = True
-        _require_both_arms(rows[schema.treatment].to_numpy(), holdout, schema)
+        _require_both_arms(treatment, holdout, schema)
         return holdout
-    is_binary = schema[schema.outcome].kind is ColumnKind.BINARY
-    strata = rows[schema.outcome].to_numpy() if is_binary else np.zeros(len(rows))
+    is_event = _events(rows, schema)
     for arm in (0, 1):
-        members = np.flatnonzero(rows[schema.treatment].to_numpy() == arm)
+        members = np.flatnonzero(treatment == arm)
         n_holdout = round(share * len(members))
         if n_holdout < 1 or len(members) - n_holdout < MIN_ARM_ROWS:
             raise SeedTableError(
@@ -128,12 +128,79 @@ def draw_holdout(
                 got=f"{told_few(len(members))} rows with {schema.treatment} = {arm} at holdout "
                 f"share {share}",
             )
-        is_event = strata[members] == 1
-        rare, others = sorted((members[is_event], members[~is_event]), key=len)
-        n_rare = round(share * len(rare))
-        for stratum, size in ((rare, n_rare), (others, n_holdout - n_rare)):
-            holdout[rng.choice(stratum, size=size, replace=False)] = True
+        for chosen in _of_an_arm(members, is_event, n_holdout, share, rng):
+            holdout[chosen] = True
     return holdout
+
+
+def _events(rows: Columns, schema: TableSchema) -> np.ndarray:
+    """Flag the events of a binary outcome; nobody, for another."""
+    if schema[schema.outcome].kind is not ColumnKind.BINARY:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(rows[schema.outcome].to_numpy() == 1)
+
+
+def _of_an_arm(
+    members: np.ndarray, is_event: np.ndarray, n_drawn: int, share: float, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Draw members of an arm: of the rarer outcome its rounded share, of the other the rest."""
+    has_event = is_event[members]
+    rare, others = sorted((members[has_event], members[~has_event]), key=len)
+    n_rare = round(share * len(rare))
+    for stratum, size in ((rare, n_rare), (others, n_drawn - n_rare)):
+        yield rng.choice(stratum, size=size, replace=False)
+
+
+def draw_people(
+    rows: Columns,
+    schema: TableSchema,
+    n_people: int,
+    *,
+    rng: np.random.Generator,
+    within_arms: bool = True,
+) -> Columns:
+    """Choose the people who are analysed, at random, each arm in proportion to its rows.
+
+    Parameters
+    ----------
+    rows : Columns
+        Of a `SeedTable`.
+    schema : TableSchema
+        Its schema.
+    n_people : int
+        All rows, without a draw, where there are no more.
+    rng, within_arms
+        As for `draw_holdout`, which stratifies in the same way.
+
+    Raises
+    ------
+    SeedTableError
+        If fewer than `MIN_ARM_ROWS` of an arm are drawn.
+    """
+    if len(rows) <= n_people:
+        return rows
+    share, drawn = n_people / len(rows), np.zeros(len(rows), dtype=bool)
+    treatment = rows[schema.treatment].to_numpy()
+    if within_arms:
+        arms = [np.flatnonzero(treatment == arm) for arm in (0, 1)]
+        n_treated = round(share * len(arms[1]))
+        is_event = _events(rows, schema)
+        for members, n_drawn in zip(arms, (n_people - n_treated, n_treated), strict=True):
+            for chosen in _of_an_arm(members, is_event, n_drawn, share, rng):
+                drawn[chosen] = True
+    else:
+        drawn[rng.choice(len(rows), size=n_people, replace=False)] = True
+    for arm in (0, 1):
+        n_arm = int((treatment[drawn] == arm).sum())
+        if n_arm < MIN_ARM_ROWS:
+            raise SeedTableError(
+                schema.study,
+                schema.treatment,
+                expected=f"at least {MIN_ARM_ROWS} rows in each arm among the {n_people:,} people "
+                "drawn for analysis",
+                got=f"{told_few(n_arm)} rows with {schema.treatment} = {arm}",
+            )
+    return ChosenRows(rows, drawn)
 
 
 def _require_both_arms(treatment: np.ndarray, holdout: np.ndarray, schema: TableSchema) -> None:

@@ -17,6 +17,7 @@ from warehouse.sealed_records import CHECKS, SUBJECTS, append_sealed, sealed_row
 
 Severity = Literal["blocking", "error", "warning"]
 KEY = "key"  # of a row that names the key instead of a person
+NOT_DRAWN = "not drawn"  # of a row that counts who is in neither part
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class SubjectSplit:
         rows lack an identifier is not there.
     key_name : str
         Of the key they were hashed with; empty if an older version did not write it down.
+    n_not_drawn : int
+        People who are in neither part; nothing is kept of them here.
     """
 
     seed_version: str
@@ -64,6 +67,7 @@ class SubjectSplit:
     identified_by: tuple[tuple[str, str], ...]
     digests: dict[str, tuple[str, ...]]
     key_name: str = ""
+    n_not_drawn: int = 0
 
 
 def append_checks(
@@ -125,6 +129,7 @@ class AuditTrail:
         fixed = (split.seed_version, split.splits_version, json.dumps(split.identified_by))
         rows = [(*fixed, part, digest) for part, many in split.digests.items() for digest in many]
         rows += [(*fixed, KEY, split.key_name)] if split.key_name else []
+        rows += [(*fixed, NOT_DRAWN, str(split.n_not_drawn))] if split.n_not_drawn else []
         with self._database.writing(self._wait(), provenance.run_id) as connection:
             append_sealed(connection, SUBJECTS, rows, asset="splits", provenance=provenance)
 
@@ -132,12 +137,14 @@ class AuditTrail:
         """Return whose rows each version held, oldest first."""
         with self._database.reading(self._wait()) as connection:
             rows = sealed_rows(connection, SUBJECTS)
-        keys = {row[0]: str(row[-1]) for row in rows if row[-2] == KEY}
-        parts: dict[tuple[str, str, str, str], dict[str, list[str]]] = {}
+        keys, undrawn = (
+            {row[0]: str(row[-1]) for row in rows if row[-2] == part} for part in (KEY, NOT_DRAWN)
+        )
+        parts: dict[tuple[str, str, str, str, int], dict[str, list[str]]] = {}
         for sequence, seed, splits, identified_by, part, digest in rows:
-            version = (str(seed), str(splits), str(identified_by), keys.get(sequence, ""))
-            found = parts.setdefault(version, {})
-            if part != KEY:
+            told = keys.get(sequence, ""), int(undrawn.get(sequence, 0))
+            found = parts.setdefault((str(seed), str(splits), str(identified_by), *told), {})
+            if part not in (KEY, NOT_DRAWN):
                 found.setdefault(str(part), []).append(str(digest))
         return tuple(
             SubjectSplit(
@@ -146,8 +153,9 @@ class AuditTrail:
                 identified_by=tuple((name, kind) for name, kind in json.loads(identified_by)),
                 digests={part: tuple(many) for part, many in found.items()},
                 key_name=key_name,
+                n_not_drawn=n_not_drawn,
             )
-            for (seed, splits, identified_by, key_name), found in parts.items()
+            for (seed, splits, identified_by, key_name, n_not_drawn), found in parts.items()
         )
 
     def _wait(self) -> BoundedWait:

@@ -95,7 +95,7 @@ COMMENT ON COLUMN audit.subject.sequence IS 'Log entry that seals the row.';
 COMMENT ON COLUMN audit.subject.seed_version IS 'Data version of seed_table.';
 COMMENT ON COLUMN audit.subject.splits_version IS 'Data version of splits.';
 COMMENT ON COLUMN audit.subject.identified_by IS 'JSON list of [column, number, date or text]: what is hashed.';
-COMMENT ON COLUMN audit.subject.part IS 'train or holdout; key in the row that names the key of the digests.';
+COMMENT ON COLUMN audit.subject.part IS 'train or holdout; key in the row that names the key of the digests, not drawn in the one that counts the people in neither part.';
 COMMENT ON COLUMN audit.subject.digest IS 'HMAC of the row''s identifying values under the key of the home; sorted, so that row order is not told.';
 
 CREATE OR REPLACE VIEW audit.current_versions AS

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -9,19 +10,20 @@ import numpy as np
 import pandas as pd
 
 from dagster_project.asset_factory import AssetFactory
-from dagster_project.asset_inputs import SPLIT
+from dagster_project.asset_inputs import SPLIT, drawn_file
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import comments_of, small_table
 from dagster_project.study_file import StudyFile
 from dagster_project.subjects import identified_by, split_of
+from hybrid_assets.blocks import PEOPLE_ROWS, drawing_note
 from hybrid_assets.columnwise import ChosenRows, Columns
 from hybrid_assets.own_holdout import conform_holdout, require_new_identifiers, require_new_rows
 from hybrid_assets.schema import TableSchema
 from hybrid_assets.seed import ConstantCovariate, SeedTable, validate_seed
 from hybrid_assets.seed_rows import SeedRows
 from hybrid_assets.small_cells import told_count
-from hybrid_assets.splits import Splits, complete, draw_holdout
+from hybrid_assets.splits import Splits, complete, draw_holdout, draw_people
 from warehouse import KeyedHash
 
 
@@ -66,14 +68,16 @@ def data_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         people = people_of(run.study, rows, schema, unseen)
         parts = complete(people["train"], people["holdout"], schema)
         table = run.in_columns(_labelled(parts))
-        _keep_digests(run, people, schema, table.data_version)
+        n_all = n_people(rows, unseen)
+        _keep_digests(run, people, schema, table.data_version, n_all=n_all)
         return run.record_table(
             table,
-            files={"schema.json": parts.schema.model_dump_json().encode()},
+            files={"schema.json": parts.schema.model_dump_json().encode(), **drawn_file(n_all)},
             comments=comments_of(parts.schema),
             metadata={
                 "train_rows": len(parts.train),
                 "holdout_rows": len(parts.holdout),
+                **({"people_drawn": drawing_note(n_all)} if drawing_note(n_all) else {}),
                 **lineage(run, parts.schema, schema),
             },
         )
@@ -121,16 +125,34 @@ def own_holdout(
     return conformed
 
 
+def n_people(rows: Columns, unseen: Columns | None) -> int:
+    """Count the people of a study: the seed's, and those of the holdout's own source."""
+    return len(rows) + (0 if unseen is None else len(unseen))
+
+
 def people_of(
     study: StudyFile, rows: Columns, schema: TableSchema, unseen: Columns | None
 ) -> dict[str, Columns]:
-    """Split the seed's people, with their identifiers, unless the holdout has its own."""
+    """Split the seed's people, with their identifiers, unless the holdout has its own.
+
+    Of more than `PEOPLE_ROWS`, so many are drawn at random, of both sources in proportion.
+    """
+    within_arms, share = not study.promises_privacy, PEOPLE_ROWS / n_people(rows, unseen)
+    n_drawn = round(share * len(rows)) if share < 1 else len(rows)
+    draw_rng = study.random_generator("splits/people")
+    seed = draw_people(rows, schema, n_drawn, rng=draw_rng, within_arms=within_arms)
     if unseen is not None:
-        return {"train": rows, "holdout": unseen}
-    share, rng = study.holdout.chosen_share, study.random_generator("splits")
-    within_arms = not study.promises_privacy
-    is_holdout = draw_holdout(rows, schema, share=share, rng=rng, within_arms=within_arms)
-    return {"train": ChosenRows(rows, ~is_holdout), "holdout": ChosenRows(rows, is_holdout)}
+        n_left = PEOPLE_ROWS - n_drawn
+        others = draw_people(unseen, schema, n_left, rng=draw_rng, within_arms=within_arms)
+        return {"train": seed, "holdout": others}
+    is_holdout = draw_holdout(
+        seed,
+        schema,
+        share=study.holdout.chosen_share,
+        rng=study.random_generator("splits"),
+        within_arms=within_arms,
+    )
+    return {"train": ChosenRows(seed, ~is_holdout), "holdout": ChosenRows(seed, is_holdout)}
 
 
 def _labelled(parts: Splits) -> Iterator[pd.Series]:
@@ -143,7 +165,12 @@ def _labelled(parts: Splits) -> Iterator[pd.Series]:
 
 
 def _keep_digests(
-    run: AssetRun, people: dict[str, Columns], schema: TableSchema, splits_version: str
+    run: AssetRun,
+    people: dict[str, Columns],
+    schema: TableSchema,
+    splits_version: str,
+    *,
+    n_all: int,
 ) -> None:
     """Seal who is in which part before the table is there: no split is without its people."""
     columns = identified_by(run.study, schema, people["train"])
@@ -151,7 +178,8 @@ def _keep_digests(
     split = split_of(
         columns, people, keyed, seed_version=seed_version, splits_version=splits_version
     )
-    run.audit_trail.record_subjects(split, run.origin())
+    n_not_drawn = n_all - sum(map(len, people.values()))
+    run.audit_trail.record_subjects(replace(split, n_not_drawn=n_not_drawn), run.origin())
 
 
 def describe(schema: TableSchema) -> dg.MarkdownMetadataValue:

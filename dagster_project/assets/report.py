@@ -126,6 +126,8 @@ def _notes(run: AssetRun) -> tuple[str, ...]:
         "A full synthetic table comes from the generator alone, treatment and outcome included. "
         "It is shown as the baseline that loses the effect."
     ]
+    if drawn := run.people_drawn():
+        notes.append(f"Analysed: {drawn}. {COUNTS_THE_DRAWN}")
     kinds = {settings.kind for settings in run.study.generators.values()}
     if "great" in kinds:
         notes.append(f"The generator great is {AS_PUBLISHED}. It is never for release.")
@@ -148,6 +150,10 @@ def _notes(run: AssetRun) -> tuple[str, ...]:
     return tuple(notes)
 
 
+COUNTS_THE_DRAWN = (
+    "No model, generator, attack or estimate saw the others. Standard errors and intervals count "
+    "the people who were drawn. Kinds, levels, ranges and decimals of columns are all rows'."
+)
 PUBLISHED_NOTE = (
     "Published recipe: not for release. Default forests predict the very rows they were grown on, "
     "nothing is calibrated, and a continuous outcome is a bare prediction. The hybrid's effect "

@@ -53,6 +53,11 @@ ERRORS_OF_SAMPLE = (
     "rows that were drawn."
 )
 
+ERRORS_OF_DRAWN = (
+    "standard errors and intervals count these, and nothing was learnt from the others but the "
+    "kinds, levels, ranges and decimals of columns."
+)
+
 
 def limits(
     design: Literal["trial", "observational"],
@@ -60,8 +65,9 @@ def limits(
     holds_counterfactuals: bool,
     is_private: bool = False,
     n_rows: int = 0,
+    people_drawn: str = "",
 ) -> tuple[str, ...]:
-    """List the limits of a table of so many rows."""
+    """List the limits of a table of so many rows, made from people of whom not all were drawn."""
     sampled = sampling_note(n_rows)
     return (
         EFFECT_IS_AN_ESTIMATE,
@@ -73,4 +79,5 @@ def limits(
         *((ROWS_ALONE, PRIVATE_EFFECT) if is_private else ()),
         *((WITH_TRUTH,) if holds_counterfactuals else ()),
         *((f"{EFFECTS_OF} {sampled}: {ERRORS_OF_SAMPLE}",) if sampled else ()),
+        *((f"The rows rest on {people_drawn}: {ERRORS_OF_DRAWN}",) if people_drawn else ()),
     )
