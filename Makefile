@@ -23,8 +23,8 @@ check: lint
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser,buckets]'
 	HYBRID_TEST_BUCKETS=all $(PYTEST) -m "not soak"
 
-# Ray, Kubernetes' schemas, and a study on two hosts, one of which is killed: some ten minutes. Needs
-# root (for the hosts' namespaces) and PostgreSQL; skips what it cannot do.
+# Ray, Kubernetes' schemas and a stand-in of its API, and a study on two hosts, one of which is killed:
+# some twenty minutes. Needs root (for the hosts' namespaces) and PostgreSQL; skips what it cannot do.
 hosts: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[k8s,ray]' \
 	  kubernetes-validate

@@ -141,6 +141,27 @@ def _kubernetes_tags(needs: StepNeeds) -> dict[str, Any]:
     return {"dagster-k8s/config": config}
 
 
+def require_launcher(instance: dg.DagsterInstance) -> None:
+    """Refuse a run typed in a pod whose steps would be Kubernetes jobs.
+
+    Such a job is made of what Dagster's chart tells the launcher: image, secrets, volumes.
+
+    Raises
+    ------
+    EngineUnavailable
+        If this instance does not launch runs on Kubernetes.
+    """
+    if chosen_engine() != "kubernetes":
+        return
+    from dagster_k8s import K8sRunLauncher
+
+    if not isinstance(instance.run_launcher, K8sRunLauncher):
+        raise EngineUnavailable(
+            f"{ENGINE_VARIABLE}=kubernetes: expected a run that the page or the daemon launches; "
+            f"got one typed here: launch it there, or set {ENGINE_VARIABLE}=processes for this one"
+        )
+
+
 def engine_executor(engine: Engine) -> dg.ExecutorDefinition:
     """Run each step as a job of its own on Ray or on Kubernetes, wherever there is room for it."""
     silent = {"env_vars": [f"{name}={value}" for name, value in SILENT.items()]}

@@ -11,6 +11,7 @@ import dagster as dg
 
 from dagster_project.abandoned_runs import end_abandoned_runs, tell_process
 from dagster_project.asset_factory import JobWord
+from dagster_project.engines import require_launcher
 from dagster_project.resources import StorageResource
 from dagster_project.system_refusals import LESS_MEMORY, STAYS
 from dagster_project.trial import TRIAL_TAG
@@ -91,6 +92,7 @@ def run_study(
     storage = storage or StorageResource()
     chosen = [dg.AssetKey([study, *asset.split("/")]) for asset in assets]
     instance = dg.DagsterInstance.get()
+    require_launcher(instance)
     end_abandoned_runs(instance)
     launch = uuid.uuid4().hex
     finished = threading.Event()

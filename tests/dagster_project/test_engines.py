@@ -15,6 +15,7 @@ from dagster_project.engines import (
     StepNeeds,
     StepSettings,
     chosen_engine,
+    require_launcher,
     step_needs,
     step_settings,
 )
@@ -106,6 +107,15 @@ def test_steps_on_ray(
     simulate = definitions.resolve_job_def("simulate_small")
     (benchmark,) = (n for n in simulate.graph.nodes if n.name.endswith("cart__estimator_benchmark"))
     assert json.loads(benchmark.definition.tags["dagster-ray/config"])["num_cpus"] == 0.01
+
+
+@needs_extra("dagster_k8s", "k8s")
+def test_a_run_typed_in_a_pod_is_told_where_to_launch_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        require_launcher(instance)
+        monkeypatch.setenv(ENGINE_VARIABLE, "kubernetes")
+        with pytest.raises(EngineUnavailable, match="the daemon launches; got one typed here"):
+            require_launcher(instance)
 
 
 def test_workers_of_one_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,10 @@ def test_no_step_is_root_or_carries_a_secret(jobs: dict[str, dict[str, Any]]) ->
         assert SILENT.items() <= by_value.items()
         assert by_value["DAGSTER_PG_PASSWORD"] is None  # from a Secret
         assert {"secretRef": {"name": "hybrid-secrets"}} in container["envFrom"]
+        assert (job["spec"]["backoffLimit"], pod["restartPolicy"]) == (
+            0,
+            "Never",
+        )  # ε is spent once
         assert container["volumeMounts"][-1]["mountPath"] == "/var/lib/hybrid"
 
 
