@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.table_sizes import STUDY, write_seed
+from hybrid_assets.columnwise import whole_table
 from hybrid_assets.privacy.copies import count_copies
 from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.evaluate import evaluate_privacy
@@ -32,7 +33,7 @@ def drawn(n_rows: int) -> tuple[pd.DataFrame, TableSchema]:
     with tempfile.TemporaryDirectory() as folder:
         write_seed(Path(folder), n_rows)
         read = validate_seed(pd.read_parquet(Path(folder) / "seed.parquet"), study)
-    return read.rows, read.schema
+    return whole_table(read.rows), read.schema
 
 
 def told(part: str, n_people: int, n_rows: int, work: Callable[[], object]) -> object:

@@ -70,7 +70,7 @@ class StudyCheck:
 
 
 def check_study(study: StudyFile, folder: Path) -> StudyCheck:
-    """Read, validate and split the study's rows as its assets would; write nothing.
+    """Read, validate and split the study's rows as its assets would; keep nothing.
 
     A long table is laid aside meanwhile, in a file without a name in the home.
 

@@ -70,8 +70,9 @@ def init(
 
 
 def check(study: StudyName, as_json: AsJson = False) -> None:
-    """Read a study's table and say what would be made of it; write nothing.
+    """Read a study's table and say what would be made of it; keep nothing.
 
+    Rows of a long table are laid aside meanwhile, in a file without a name in the home.
     Exits with 1 if the study cannot run, and says why as a run would.
 
     Example: hybrid check nhefs

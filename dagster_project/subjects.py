@@ -175,9 +175,13 @@ def uses_of(trail: AuditTrail, keyed: KeyedHash, values: Mapping[str, str]) -> l
         Column -> the person's value, as typed.
     """
     entries = trail.entries()
+    keys = {split.identified_by for split in trail.subject_splits()}
+    digest_of = {
+        columns: keyed.of(PURPOSE, json.dumps(typed_key(values, columns))) for columns in keys
+    }
     found = []
-    for split in trail.subject_splits():
-        digest = keyed.of(PURPOSE, json.dumps(typed_key(values, split.identified_by)))
+    for split in trail.subject_splits(digest_of.values()):
+        digest = digest_of[split.identified_by]
         parts = tuple(part for part, many in split.digests.items() if digest in many)
         if parts:
             seeds = [e for e in entries if e.data_version == split.seed_version]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,7 @@ from hybrid_assets.study import CovariateSettings, Study
 MAX_LEVELS = 500
 MAX_INFERRED_LEVELS = 20  # or a tenth of the rows: beyond, text names people rather than groups
 MIN_INDEX_ROWS = 100
+BARE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def is_zero_one(values: pd.Series) -> bool:
@@ -48,6 +51,7 @@ def infer_column(
     kind = settings.kind or _inferred_kind(present, name, study)
     if kind in (ColumnKind.CATEGORICAL, ColumnKind.ORDINAL):
         levels = _levels(present, name, settings, study)
+        _require_csv_levels(levels, name, study)
         return ColumnSchema(name=name, role=role, kind=kind, levels=levels)
     _require_numbers(present, name, kind, study)
     numbers = present.astype(float)
@@ -157,6 +161,18 @@ def _levels(
             got=f"{n_levels} levels in no known order",
         )
     return tuple(seen)
+
+
+def _require_csv_levels(levels: tuple[str | int, ...], name: str, study: Study) -> None:
+    """Refuse what the CSV file of a release would not give back: it is no end of a line there."""
+    n_bad = sum(BARE_RETURN.search(str(level)) is not None for level in levels)
+    if n_bad:
+        raise SeedTableError(
+            study.name,
+            name,
+            expected="levels without a carriage return that no newline follows",
+            got=f"{n_bad} levels with one",
+        )
 
 
 def _declared_levels(

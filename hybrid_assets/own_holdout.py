@@ -41,13 +41,18 @@ def conform_holdout(
     SeedTableError
         If a column is absent, incomplete, or holds a level the seed lacks.
     """
-    for name in schema.names:
-        if name not in rows.columns:
+    names = list(map(str, rows.columns))
+    for name in (*schema.names, *study.identifiers):
+        if name in schema.names and name not in names:
             raise SeedTableError(
                 schema.study,
                 name,
                 expected=f"a column of the {table} table",
-                got=f"{len(rows.columns)} other columns",
+                got=f"{len(names)} other columns",
+            )
+        if names.count(name) > 1:
+            raise SeedTableError(
+                schema.study, name, expected=f"one column of the {table} table", got="it repeated"
             )
     settings = study.covariates or {}
     covariates = {n: settings.get(n, CovariateSettings()) for n in schema.covariate_names}

@@ -1,7 +1,7 @@
 """What the audit log answers: entries, results of checks, and where a person's rows were used."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from warehouse.databases import study_database
 from warehouse.log_entries import LogEntry, read_log
 from warehouse.names import check_study
 from warehouse.provenance import Provenance
-from warehouse.sealed_records import CHECKS, SUBJECTS, append_sealed, sealed_rows
+from warehouse.sealed_records import CHECKS, SUBJECTS, append_sealed, sealed_rows, subject_rows
 
 Severity = Literal["blocking", "error", "warning"]
 KEY = "key"  # of a row that names the key instead of a person
@@ -54,8 +54,8 @@ class SubjectSplit:
     identified_by : tuple of (str, {"number", "date", "text"})
         Columns whose values tell a person, and how they are written.
     digests : mapping of str to tuple of str
-        ``train`` and ``holdout`` -> keyed hashes of the rows' identifying values; a part whose
-        rows lack an identifier is not there.
+        ``train`` and ``holdout`` -> keyed hashes of the rows' identifying values, all that are
+        recorded or those that were asked for; a part whose rows lack an identifier is not there.
     key_name : str
         Of the key they were hashed with; empty if an older version did not write it down.
     n_not_drawn : int
@@ -133,10 +133,13 @@ class AuditTrail:
         with self._database.writing(self._wait(), provenance.run_id) as connection:
             append_sealed(connection, SUBJECTS, rows, asset="splits", provenance=provenance)
 
-    def subject_splits(self) -> tuple[SubjectSplit, ...]:
-        """Return whose rows each version held, oldest first."""
+    def subject_splits(self, digests: Collection[str] = ()) -> tuple[SubjectSplit, ...]:
+        """Return which versions held people, oldest first, with those digests that are asked for.
+
+        The others, one for each person, are not read.
+        """
         with self._database.reading(self._wait()) as connection:
-            rows = sealed_rows(connection, SUBJECTS)
+            rows = subject_rows(connection, digests, told=(KEY, NOT_DRAWN))
         keys, undrawn = (
             {row[0]: str(row[-1]) for row in rows if row[-2] == part} for part in (KEY, NOT_DRAWN)
         )
@@ -145,7 +148,7 @@ class AuditTrail:
             told = keys.get(sequence, ""), int(undrawn.get(sequence, 0))
             found = parts.setdefault((str(seed), str(splits), str(identified_by), *told), {})
             if part not in (KEY, NOT_DRAWN):
-                found.setdefault(str(part), []).append(str(digest))
+                found.setdefault(str(part), []).extend([str(digest)] if digest else [])
         return tuple(
             SubjectSplit(
                 seed_version=seed,

@@ -48,8 +48,16 @@ class RawColumns:
         return self._batches.n_rows
 
     def __getitem__(self, name: str) -> pd.Series:
-        """Give one column at once; of a name that repeats, the first."""
-        position = self._schema.names.index(name)
+        """Give one column at once.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this name, or more than one.
+        """
+        position = self._schema.get_field_index(name)
+        if position < 0:
+            raise KeyError(name)
         parts = pa.concat_tables(self._batches.read([position])).column(0)
         if pa.types.is_dictionary(self._schema.field(position).type):
             parts = parts.dictionary_encode()

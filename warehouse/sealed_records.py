@@ -1,6 +1,6 @@
 """Rows beside the audit log, each sealed by an entry that holds their hash."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import duckdb
@@ -65,14 +65,41 @@ def append_sealed(
 
 def sealed_rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
     """Return all rows of ``audit.<table>`` in order; none if the study is older than the table."""
+    if not _is_there(connection, table):
+        return []
+    columns = ", ".join(("sequence", *_ORDER[table]))
+    return connection.execute(f"SELECT {columns} FROM audit.{table} ORDER BY ALL").fetchall()
+
+
+def subject_rows(
+    connection: duckdb.DuckDBPyConnection, digests: Collection[str], *, told: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Return each part of each version once, and a row more for each of the digests in it.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    digests : collection of str
+    told : sequence of str
+        Parts of which what stands for the digest is given, whatever it is.
+    """
+    if not _is_there(connection, SUBJECTS):
+        return []
+    wanted = "part IN (SELECT unnest(?)) OR digest IN (SELECT unnest(?))"
+    columns = ", ".join(("sequence", *_ORDER[SUBJECTS][:-1]))
+    return connection.execute(
+        f"SELECT DISTINCT {columns}, CASE WHEN {wanted} THEN digest END AS digest "
+        f"FROM audit.{SUBJECTS} ORDER BY ALL",
+        [list(told), list(digests)],
+    ).fetchall()
+
+
+def _is_there(connection: duckdb.DuckDBPyConnection, table: str) -> bool:
     known = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'audit' AND table_name = ?",
         [table],
     ).fetchall()
-    if not known[0][0]:
-        return []
-    columns = ", ".join(("sequence", *_ORDER[table]))
-    return connection.execute(f"SELECT {columns} FROM audit.{table} ORDER BY ALL").fetchall()
+    return bool(known[0][0])
 
 
 def broken_seals(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

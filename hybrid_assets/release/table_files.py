@@ -155,7 +155,7 @@ def same_values(file: IO[bytes], blocks: Iterable[pa.Table]) -> bool:
                 raise ValueError("the columns differ")
             rows = list(islice(lines, len(block)))
             columns = list(zip(*rows, strict=True)) or [()] * len(header)
-            same &= all(map(_equal, columns, block.columns))
+            same &= len(columns) == len(header) and all(map(_equal, columns, block.columns))
         return same and next(lines, None) is None
 
 

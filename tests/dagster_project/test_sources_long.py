@@ -153,3 +153,11 @@ def test_duckdb_in_blocks_is_the_table_at_once(
     assert isinstance(found, RawColumns)
     pd.testing.assert_frame_equal(whole_table(found), whole_table(whole), check_categorical=False)
     assert source.version(tmp_path) == version
+
+
+def test_a_column_whose_name_repeats_is_not_given(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], ["a", "y", "y"])
+    rows = RawColumns([table], tmp_path)
+    assert (list(rows.columns), rows["a"].tolist()) == (["a", "y", "y"], [1])
+    with pytest.raises(KeyError, match="y"):
+        rows["y"]

@@ -256,6 +256,9 @@ def test_holdout_of_another_source_must_have_the_seeds_levels() -> None:
         conform_holdout(table(site="east"), schema, study())
     with pytest.raises(SeedTableError, match="column 'age': expected a column of the holdout"):
         conform_holdout(table().drop(columns="age"), schema, study())
+    twice = pd.concat([table(), table()["Y"]], axis="columns")
+    with pytest.raises(SeedTableError, match="'Y': expected one column of the holdout table; got"):
+        conform_holdout(twice, schema, study())
 
 
 def test_stored_and_canonical_are_inverse() -> None:
@@ -337,6 +340,8 @@ ROWS_100 = {
          "column 'site': expected numbers or text"),
         ({}, {"covariates": {"site": {"kind": "ordinal"}}},
          "column 'site': expected levels: in order, lowest first, for text"),
+        ({"site": ["a\rb", "c\r\nd"] * (N_ROWS // 2)}, {},
+         "column 'site': expected levels without a carriage return .*; got 1 levels with one"),
         ({"site": [f"person {i}" for i in range(N_ROWS)]}, {},
          "column 'site': expected at most 20 levels .*identifiers.*; got 60 levels"),
     ],

@@ -291,10 +291,12 @@ def test_tampering_is_found_and_named(filled: Path, way: str) -> None:
 
 def test_the_same_subjects_are_sealed_once(filled: Path, origin: Provenance) -> None:
     trail = AuditTrail(filled, "nhefs")
-    (split,) = trail.subject_splits()
+    (split,) = trail.subject_splits(["a", "b"])
     n_before = len(trail.entries())
     trail.record_subjects(split, origin)
     assert len(trail.entries()) == n_before
     trail.record_subjects(dataclasses.replace(split, seed_version="6" * 64), origin)
-    assert [one.digests for one in trail.subject_splits()] == [{"train": ("a", "b")}] * 2
+    assert [one.digests for one in trail.subject_splits(["a", "b"])] == [{"train": ("a", "b")}] * 2
+    assert [one.digests for one in trail.subject_splits(["b", "c"])] == [{"train": ("b",)}] * 2
+    assert [one.digests for one in trail.subject_splits()] == [{"train": ()}] * 2
     assert check_audit(filled, "nhefs").faults == ()

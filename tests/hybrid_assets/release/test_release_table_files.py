@@ -119,6 +119,12 @@ def test_what_was_changed_in_the_text_is_found(old, new, values, text):
     assert same_text(io.BytesIO(changed), [ROWS], {"bmi": 2}) is text
 
 
+def test_a_cell_too_many_in_every_row_is_found():
+    lines = csv_bytes([ROWS], {"bmi": 2}).splitlines()
+    changed = b"\n".join([lines[0], *(line + b",1" for line in lines[1:]), b""])
+    assert not same_values(io.BytesIO(changed), [ROWS])
+
+
 @pytest.mark.parametrize("more", [b"43,1.00,b,1.0\n", b"\n"])
 def test_rows_too_many_and_too_few_are_found(more):
     content = csv_bytes([ROWS], {"bmi": 2})
