@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dagster_project.approvals import read_approval, read_candidate
+from dagster_project.audit_answer import release_numbers, releases_of
 from dagster_project.instance import prepare_instance
 from dagster_project.refusals import DONE, FAILED, console, refusals, refuse, say
 from dagster_project.release_commands import GeneratorOption
@@ -43,13 +44,13 @@ def release(study: StudyName, generator: GeneratorOption) -> None:
             say(f"{study}, {generator}: {objection}. A reviewer decides with:")
             console.print(f"  {approval_command(study, generator)}", markup=False, soft_wrap=True)
             raise typer.Exit(NOT_APPROVED)
-        _run(stated, f"{generator}/release_bundle", generator)
-        releases = StorageResource().releases(study)
-        folder = releases.folder(generator, releases.releases(generator)[-1].number)
+        run_id = _run(stated, f"{generator}/release_bundle", generator)
+        folder = _released_by(run_id, study, generator)
     console.print(f"released: {folder}\nverify it with: hybrid verify {folder}", markup=False)
 
 
-def _run(study: StudyFile, asset: str, generator: str) -> None:
+def _run(study: StudyFile, asset: str, generator: str) -> str:
+    """Make an asset of the job and give the run's id; exits with 1 if a check stops it."""
     with RunDisplay(console) as display:
         finished = run_study(study.name, "release", display, assets=[asset])
     for check in finished.failed_checks:
@@ -59,6 +60,17 @@ def _run(study: StudyFile, asset: str, generator: str) -> None:
         say(candidate.report.refusal if candidate else "")
     if finished.failed_checks or not finished.success:
         raise typer.Exit(FAILED)
+    return finished.run_id
+
+
+def _released_by(run_id: str, study: str, generator: str) -> Path:
+    storage = StorageResource()
+    trail = storage.audit_trail(study)
+    logged = releases_of(trail.entries(), generator)
+    numbers = dict(
+        zip((entry.run_id for entry in logged), release_numbers(trail, logged), strict=True)
+    )
+    return storage.releases(study).folder(generator, numbers[run_id])
 
 
 def _objection(study: StudyFile, generator: str) -> str:
