@@ -93,7 +93,8 @@ def look(
             return dg.SkipReason("the source has just changed; waiting until it is at rest")
         version = "-".join(source.version(folder) for source in sources)
     except (SourceError, OSError) as error:
-        return dg.SkipReason(f"the source cannot be read: {error}")
+        words = str(error) if isinstance(error, SourceError) else type(error).__name__
+        return dg.SkipReason(f"the source cannot be read: {words}")
     if seen is not None and version == seen.version:
         told = seen.model_copy(update={"stamp": stamp})
         return dg.SensorResult(

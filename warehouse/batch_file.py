@@ -1,11 +1,13 @@
 """Arrow record batches in a file without a name, read again as often as they are asked for."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
-from warehouse.errors import StorageUnavailable, UnstorableTable
+from warehouse.errors import StorageUnavailable, UnstorableTable, reason
 from warehouse.private_files import unnamed_file
 
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -33,23 +35,24 @@ class BatchFile:
         self._sink = pa.PythonFile(self._file, mode="w")
 
     def append(self, batches: Iterable[pa.Table]) -> "Batches":
-        """Lay a table aside; its batches, at least one, are of one schema."""
+        """Lay a table aside; its batches, at least one, are of one schema.
+
+        What goes wrong in making them passes as it is: only the disk's refusals are told.
+        """
         rest = iter(batches)
         first = next(rest, None)
         if first is None:
             raise UnstorableTable("no block of rows was given; a table has at least one")
         n_rows = 0
-        try:
-            with pa.ipc.new_file(self._sink, first.schema, options=_COMPRESSED) as writer:
-                for batch in _with(first, rest):
-                    writer.write_table(batch)
-                    n_rows += len(batch)
+        with self._refusals():
+            writer = pa.ipc.new_file(self._sink, first.schema, options=_COMPRESSED)
+        for batch in chain([first], rest):
+            with self._refusals():
+                writer.write_table(batch)
+            n_rows += len(batch)
+        with self._refusals():
+            writer.close()
             self._sink.flush()
-        except OSError as error:
-            raise StorageUnavailable(
-                f"rows cannot be laid aside in {self._folder}; check its permissions and free "
-                f"disk space, then run again ({error})"
-            ) from error
         return Batches(self, self._sink.tell(), first.schema, n_rows)
 
     def reader(self, end: int, fields: Sequence[int]) -> pa.ipc.RecordBatchFileReader:
@@ -61,6 +64,16 @@ class BatchFile:
     def close(self) -> None:
         """Let go of the rows."""
         self._file.close()
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageUnavailable(
+                f"rows cannot be laid aside in {self._folder} ({reason(error)}); check its "
+                "permissions and free disk space, then run again"
+            ) from None
 
 
 class Batches:
@@ -81,8 +94,3 @@ class Batches:
         reader = self._file.reader(self._end, fields)
         for k in range(reader.num_record_batches):
             yield pa.Table.from_batches([reader.get_batch(k)])
-
-
-def _with(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import StorageUnavailable, WarehouseBusy
+from warehouse.errors import StorageUnavailable, WarehouseBusy, reason
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 # No statement may reach the network, load an extension, read a Python variable as a table, or
@@ -147,8 +147,8 @@ def open_duckdb(database: Path, *, read_only: bool, wait: BoundedWait) -> duckdb
             if not any(sign in str(error) for sign in _HELD_ELSEWHERE):
                 raise StorageUnavailable(
                     f"{database} cannot be opened; check its permissions and that it is a DuckDB "
-                    f"file written by DuckDB {duckdb.__version__} or older ({error})"
-                ) from error
+                    f"file written by DuckDB {duckdb.__version__} or older ({reason(error)})"
+                ) from None
         wait.pause()
 
 
@@ -157,7 +157,7 @@ def _open_own(database: Path, *, read_only: bool, wait: BoundedWait) -> duckdb.D
     try:
         return open_duckdb(database, read_only=read_only, wait=wait)
     except StorageUnavailable as error:
-        raise StorageUnavailable(f"{error}; {_IF_DAMAGED}") from error
+        raise StorageUnavailable(f"{error}; {_IF_DAMAGED}") from None
 
 
 def _connect(database: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -218,9 +218,9 @@ def _storage_errors(database: Path) -> Iterator[None]:
     except _REFUSALS as error:
         raise StorageUnavailable(
             f"storage refused while using {database}, which keeps its last complete content "
-            f"({error}); check permissions, free disk space and memory, then run again; "
+            f"({reason(error)}); check permissions, free disk space and memory, then run again; "
             f"{_IF_DAMAGED}"
-        ) from error
+        ) from None
 
 
 def _create(database: Path) -> None:

@@ -23,6 +23,7 @@ logs and in the event database of the orchestrator.
     └── CorruptAuditLog      the audit log was altered
 """
 
+import os
 from typing import Self
 
 
@@ -110,3 +111,9 @@ class CorruptAuditLog(WarehouseError):
     def __str__(self) -> str:
         """Return the message alone."""
         return str(self.args[0])
+
+
+def reason(error: Exception) -> str:
+    """Name what was refused, never in a library's words: they may quote a cell."""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number else type(error).__name__

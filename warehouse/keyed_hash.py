@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from warehouse.databases import shared_files
-from warehouse.errors import KeyNotFound, StorageUnavailable
+from warehouse.errors import KeyNotFound, StorageUnavailable, reason
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 from warehouse.shared_files import SharedFiles
 
@@ -108,7 +108,9 @@ class KeyedHash:
                 self._make_key()
             key = self._file.read_bytes()
         except OSError as error:
-            raise StorageUnavailable(f"{self._file}: the key cannot be had ({error})") from error
+            raise StorageUnavailable(
+                f"{self._file}: the key cannot be had ({reason(error)})"
+            ) from None
         if len(key) != _N_KEY_BYTES:
             raise StorageUnavailable(
                 f"{self._file}: expected a key of {_N_KEY_BYTES} bytes, got {len(key)}; restore it "

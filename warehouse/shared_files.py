@@ -6,7 +6,6 @@ the shared file is written first and the copy after it.
 
 import io
 import os
-import re
 import secrets
 import shutil
 import time
@@ -15,11 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
 
-from warehouse.errors import InvalidName, StorageUnavailable
+from warehouse.errors import InvalidName, StorageUnavailable, reason
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{16}")
+_WRITING = ".writing"
 _LEFTOVER_SECONDS = 24 * 60 * 60.0
 
 
@@ -109,6 +108,9 @@ class Unshared:
 class SharedFolder:
     """Files below a folder that all hosts mount, or of one host.
 
+    What is being written lies in its ``.writing/``: a killed writer leaves nothing among the files
+    of a model or a release.
+
     Parameters
     ----------
     root : pathlib.Path
@@ -117,7 +119,7 @@ class SharedFolder:
 
     def __init__(self, root: Path) -> None:
         self._root = Path(root)
-        self._swept: set[Path] = set()
+        self._is_swept = False
 
     @property
     def place(self) -> str:
@@ -180,26 +182,27 @@ class SharedFolder:
     def _put(self, name: str, content: IO[bytes]) -> None:
         with self._refusals(), self._written(name, content) as own:
             own.replace(self._path(name))
-            sync(own.parent)
+            sync(self._path(name).parent)
 
     def _put_new(self, name: str, content: IO[bytes]) -> bool:
         with self._refusals(), self._written(name, content) as own:
             try:
                 os.link(own, self._path(name))
             except FileExistsError:
-                return False
-            sync(own.parent)
+                # NFS repeats a request whose answer was lost: then it is ours that is there
+                return own.samefile(self._path(name))
+            sync(self._path(name).parent)
         return True
 
     @contextmanager
     def _written(self, name: str, content: IO[bytes]) -> Iterator[Path]:
-        """Write a hidden file of our own: two hosts may write one name at once."""
-        place = self._path(name)
-        make_private_folder(place.parent)
-        if place.parent not in self._swept:
-            self._swept.add(place.parent)
-            _sweep(place.parent)
-        own = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
+        """Write a file of our own: two hosts may write one name at once."""
+        own = self._root / _WRITING / secrets.token_hex(8)
+        for folder in (own.parent, self._path(name).parent):
+            make_private_folder(folder)
+        if not self._is_swept:
+            self._is_swept = True
+            _sweep(own.parent)
         try:
             descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
             with os.fdopen(descriptor, "wb") as file:
@@ -216,15 +219,15 @@ class SharedFolder:
             yield
         except OSError as error:
             raise StorageUnavailable(
-                f"{self._root} refuses ({error.strerror}); check that it is mounted, its "
-                "permissions and free space, then run again"
-            ) from error
+                f"{self._root} refuses ({reason(error)}); check that it is mounted, its "
+                "permissions, free space and that it knows hard links, then run again"
+            ) from None
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what writers that were killed more than a day ago left unfinished in a folder."""
+    """Remove what writers that were killed more than a day ago left unfinished."""
     oldest = time.time() - _LEFTOVER_SECONDS
-    for file in filter(lambda file: _UNFINISHED.fullmatch(file.name), folder.iterdir()):
+    for file in folder.iterdir():
         with suppress(FileNotFoundError):  # removed by another writer
             if file.stat().st_mtime < oldest:
                 file.unlink()

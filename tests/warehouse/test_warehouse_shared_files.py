@@ -3,7 +3,9 @@
 import hashlib
 import os
 import re
+import signal
 import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -15,6 +17,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+import warehouse as package
 from tests.conftest import SECRET, ObjectStore, PostgresServer, started_object_store
 from warehouse import (
     CorruptModel,
@@ -104,22 +107,52 @@ def test_a_new_file_is_new_for_one_writer_only(files: SharedFiles, tmp_path: Pat
 def test_a_shared_folder_is_its_owners_alone(tmp_path: Path) -> None:
     SharedFolder(tmp_path / "shared").put("a/x", b"1")
     modes = [path.stat().st_mode & 0o777 for path in sorted((tmp_path / "shared").rglob("*"))]
-    assert modes == [0o700, 0o600]
+    assert modes == [0o700, 0o700, 0o600]
     with pytest.raises(StorageUnavailable, match="refuses .*check that it is mounted"):
         SharedFolder(tmp_path / "shared" / "a" / "x").put("y", b"1")
 
 
 def test_what_killed_writers_left_unfinished_is_swept(tmp_path: Path) -> None:
-    folder = tmp_path / "shared" / "a"
-    folder.mkdir(parents=True)
-    left = [folder / f".x.{i:016x}" for i in range(3)] + [folder / ".hidden", folder / "y"]
-    for file in left:
+    fresh, old = (tmp_path / ".writing" / name for name in ("fresh", "old"))
+    fresh.parent.mkdir()
+    for file in (fresh, old):
         file.write_bytes(b"half")
-    for file in left[1:]:
-        os.utime(file, (time.time() - 90_000,) * 2)
-    SharedFolder(tmp_path / "shared").put("a/x", b"1")
-    names = [left[0].name, ".hidden", "x", "y"]
-    assert sorted(file.name for file in folder.iterdir()) == sorted(names)
+    os.utime(old, (time.time() - 90_000,) * 2)
+    SharedFolder(tmp_path).put("a/x", b"1")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [".writing", "a", "fresh", "x"]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from warehouse.shared_files import SharedFolder
+
+pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+SharedFolder(pathlib.Path(sys.argv[1])).put("models/1/m.json", b"half")
+"""
+
+
+def test_a_killed_writer_leaves_nothing_in_the_folder_of_a_model(tmp_path: Path) -> None:
+    command, root = [sys.executable, "-c", KILLED, str(tmp_path)], Path(package.__file__).parents[1]
+    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(root)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((tmp_path / "models" / "1").iterdir()) == []
+    assert SharedFolder(tmp_path).names("") == []
+
+
+def test_a_link_whose_answer_was_lost_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def repeated(origin: Path, place: Path) -> None:
+        """Do as NFS may: make the link, lose the answer, ask again."""
+        link(origin, place)
+        link(origin, place)
+
+    monkeypatch.setattr(os, "link", repeated)
+    files = SharedFolder(tmp_path)
+    assert files.put_new("a/x", b"1")
+    assert not files.put_new("a/x", b"1")
 
 
 @pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "a//x", ".x", "a/.x", "a/"])

@@ -1,6 +1,8 @@
 """A table in blocks is the table: same version, same rows, wherever it is cut."""
 
+import errno
 import gc
+import resource
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -125,6 +127,24 @@ def test_a_disk_that_refuses_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageUnavailable, match="cannot be made; check its permissions"):
         TableBlocks([numbered(1)], tmp_path / "file" / "aside")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000_000, before[1]))
+    try:
+        with pytest.raises(StorageUnavailable, match="laid aside in .*File too large") as refused:
+            TableBlocks((numbered(BLOCK_ROWS) for _ in range(40)), tmp_path / "aside")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refused.value.__cause__ is None
+
+
+def test_what_goes_wrong_in_making_blocks_passes_as_it_is(tmp_path: Path) -> None:
+    def blocks() -> Iterator[pd.DataFrame]:
+        yield numbered(60_000)
+        raise OSError(errno.ESTALE, "Could not convert string 'Jane Roe' to INT32")
+
+    with pytest.raises(OSError, match="Jane Roe") as caught:
+        TableBlocks(blocks(), tmp_path)
+    assert caught.value.errno == errno.ESTALE
 
 
 def test_blocks_are_recorded_and_read_as_the_whole_table_would_be(

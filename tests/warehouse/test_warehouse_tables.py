@@ -1,6 +1,7 @@
 """Tables come back exactly as they went in, and a refused write changes nothing."""
 
 import dataclasses
+import errno
 import hashlib
 import stat
 from collections.abc import Callable
@@ -262,6 +263,15 @@ def test_a_file_that_is_no_database_is_reported(
         warehouse.read_table("seed_table")
 
 
+@pytest.mark.file_only
+def test_a_refusal_is_told_without_the_words_of_a_library(home: Path, writing: Opened) -> None:
+    fault = r"storage refused while using .*nhefs\.duckdb.*\(No space left on device\)"
+    with pytest.raises(StorageUnavailable, match=fault) as refused, writing(home):
+        raise OSError(errno.ENOSPC, "cannot write 'Jane Roe'")
+    assert "Jane" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
 def test_studies_do_not_share_tables(home: Path, origin: Provenance) -> None:
     for study, value in (("s1", 1), ("s2", 2)):
         Warehouse(home, study).record_table("gan/x", pd.DataFrame({"x": [value]}), origin)
@@ -302,6 +312,7 @@ def test_only_the_owner_can_read(warehouse: Warehouse, home: Path, origin: Prove
         "nhefs.duckdb.queue": 0o600,
         "reports": 0o700,
         "pages": 0o700,
+        ".writing": 0o700,
         "nhefs": 0o700,
         "study_report": 0o700,
         f"{hashlib.sha256(b'x').hexdigest()}.html": 0o600,

@@ -7,7 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import StorageUnavailable, TableNotFound, WarehouseBusy, read_duckdb_table
+from warehouse import (
+    BLOCK_ROWS,
+    StorageUnavailable,
+    TableNotFound,
+    WarehouseBusy,
+    read_duckdb_table,
+)
 
 EVIL = '"; DROP TABLE trial'
 
@@ -25,7 +31,6 @@ def trial(tmp_path: Path) -> Path:
         connection.execute("CREATE TABLE raw.visits AS SELECT range AS v FROM range(3)")
         connection.execute(f'CREATE TABLE "{EVIL.replace(chr(34), chr(34) * 2)}" AS SELECT 4 AS v')
         connection.execute("CREATE TABLE texts AS SELECT 'Jane Roe' AS name")
-        connection.execute("CREATE VIEW broken AS SELECT name::INTEGER AS n FROM texts")
     return path
 
 
@@ -58,7 +63,13 @@ def test_not_a_database(tmp_path: Path) -> None:
         read_duckdb_table(path, "trial", tmp_path)
 
 
-def test_a_view_that_fails_quotes_no_cell(trial: Path) -> None:
+@pytest.mark.parametrize("n_rows", [0, 2 * BLOCK_ROWS])
+def test_a_view_that_fails_quotes_no_cell(trial: Path, n_rows: int) -> None:
+    with duckdb.connect(str(trial)) as connection:
+        connection.execute(
+            "CREATE OR REPLACE VIEW broken AS SELECT name::INTEGER AS n FROM "
+            f"(SELECT range::VARCHAR AS name FROM range({n_rows}) UNION ALL FROM texts)"
+        )
     with pytest.raises(StorageUnavailable, match="reading 'broken' failed") as caught:
         read_duckdb_table(trial, "broken", trial.parent)
     assert "Jane" not in str(caught.value)
