@@ -1,6 +1,6 @@
 """Cost and memory of the privacy evaluation by people, each part in turn, in one process.
 
-Usage: python -m benchmarks.many_people N_PEOPLE [N_ROWS]. A tenth of the people are the holdout.
+Usage: python -m benchmarks.many_people N_PEOPLE [N_ROWS]. Half of the people are the holdout.
 """
 
 import json
@@ -15,25 +15,44 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.table_sizes import STUDY, write_seed
-from hybrid_assets.columnwise import whole_table
+from benchmarks.table_sizes import write_seed
 from hybrid_assets.privacy.copies import count_copies
 from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.evaluate import evaluate_privacy
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
-from hybrid_assets.schema import TableSchema
-from hybrid_assets.seed import validate_seed
-from hybrid_assets.study import Study
+from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
+
+LEVELS = {"site": ("north", "south", "west"), "grade": ("high", "low", "mid")}
+DECIMALS = dict.fromkeys(("x0", "x1", "x2", "x3"), 2) | {"Y": 1}
 
 
 def drawn(n_rows: int) -> tuple[pd.DataFrame, TableSchema]:
     """Draw rows as the seed of `table_sizes` is drawn."""
-    study = Study.model_validate(STUDY | {"generators": ["cart"], "n_synthetic": 1_000})
     with tempfile.TemporaryDirectory() as folder:
         write_seed(Path(folder), n_rows)
-        read = validate_seed(pd.read_parquet(Path(folder) / "seed.parquet"), study)
-    return whole_table(read.rows), read.schema
+        table = pd.read_parquet(Path(folder) / "seed.parquet")
+    roles = {"A": Role.TREATMENT, "Y": Role.OUTCOME}
+    columns = [
+        ColumnSchema(
+            name=name,
+            role=roles.get(name, Role.COVARIATE),
+            kind=_kind(name),
+            levels=LEVELS.get(name),
+            decimals=DECIMALS.get(name),
+        )
+        for name in table.columns
+    ]
+    schema = TableSchema(study="people", columns=tuple(columns))
+    return schema.canonical(table), schema
+
+
+def _kind(name: str) -> ColumnKind:
+    if name in LEVELS:
+        return ColumnKind.CATEGORICAL
+    if name in ("smoker", "A"):
+        return ColumnKind.BINARY
+    return ColumnKind.CONTINUOUS if name in DECIMALS else ColumnKind.INTEGER
 
 
 def told(part: str, n_people: int, n_rows: int, work: Callable[[], object]) -> object:
@@ -58,7 +77,7 @@ def main() -> None:
     whole, schema = drawn(n_people + n_rows)
     order = np.random.default_rng(2).permutation(len(whole))
     people, table = whole.iloc[order[:n_people]], whole.iloc[order[n_people:]]
-    cut = n_people - n_people // 10
+    cut = n_people // 2
     train, holdout = (part.reset_index(drop=True) for part in (people[:cut], people[cut:]))
     rows = table.reset_index(drop=True)
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.table_sizes import FIXED_ROWS
+from benchmarks.table_sizes import FIXED_ROWS, SAMPLED
 
 LIMIT_MIB = 4096
-SAMPLED = ("privacy evaluation", "fidelity evaluation", "effect estimates")  # see a sample, too
 
 
 def read_costs(files: list[str]) -> pd.DataFrame:
@@ -51,7 +50,7 @@ def draw(costs: pd.DataFrame, picture: str) -> None:
     for number, (step, rows) in enumerate(costs.groupby("step", sort=False)):
         at = rows.sort_values("n_synthetic")
         how = {"marker": "o", "color": f"C{number % 10}", "label": step}
-        how["linestyle"] = "--" if step in SAMPLED else "-"
+        how["linestyle"] = "--" if step.replace(" ", "_") in SAMPLED else "-"
         left.plot(at["n_synthetic"], at["microseconds"], **how)
         right.plot(at["n_synthetic"], at["peak_mib"], **how)
     right.axhline(LIMIT_MIB, color="grey", linestyle=":", label="4 GiB")

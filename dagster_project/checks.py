@@ -15,7 +15,7 @@ from dagster_project.engines import step_settings
 from dagster_project.resources import StorageResource
 from dagster_project.step_errors import told_errors
 from dagster_project.study_file import StudyFile
-from dagster_project.suites import SUITE, ExpectationResult, evaluate, frames
+from dagster_project.suites import SUITE, ExpectationResult, evaluate_rules, frames
 from dagster_project.trial import launched_study
 from hybrid_assets.schema import TableSchema
 from warehouse import TableBlocks
@@ -45,13 +45,10 @@ def _suite_check(study: StudyFile, asset: str) -> dg.AssetChecksDefinition:
             launched = launched_study(study, storage, asset)
             table, version, schema = _table_and_schema(study, asset, storage)
             columns = _judged_columns(study, asset, table, schema)
-            chosen = {check: rules[check.name] for check in context.selected_asset_check_keys}
-            results = [
-                _check_result(
-                    check, evaluate(frames(table, columns), rule(schema, launched.n_synthetic))
-                )
-                for check, rule in chosen.items()
-            ]
+            chosen = {check.name: check for check in context.selected_asset_check_keys}
+            asked = {name: rules[name](schema, launched.n_synthetic) for name in chosen}
+            found = evaluate_rules(frames(table, columns), asked)
+            results = [_check_result(chosen[name], each) for name, each in found.items()]
             storage.audit_trail(study.name).record_checks(
                 asset,
                 check_records(asset, version, results, context.check_specs),

@@ -3,7 +3,7 @@
 Great Expectations' own results quote cells; only counts leave this module.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.expectations import Expectation
 
+TABLE = "(table)"  # in the place of a column
 ROW_COUNT = "expect_table_row_count_to_equal"
 COUNTS = ("element_count", "unexpected_count", "unexpected_percent", "missing_count")
 
@@ -159,7 +160,7 @@ def _result(found: "ExpectationValidationResult") -> ExpectationResult:
     told = found.expectation_config
     return ExpectationResult(
         expectation=told.type,
-        column=told.kwargs.get("column", "(table)"),
+        column=told.kwargs.get("column", TABLE),
         success=bool(found.success),
         counts={key: found.result[key] for key in COUNTS if key in found.result},
     )
@@ -187,10 +188,32 @@ def _row_count(
     return replace(result, success=bool(asked == n_rows))
 
 
+def evaluate_rules(
+    blocks: Iterable[pd.DataFrame], rules: Mapping[str, Sequence["Expectation"]]
+) -> dict[str, list[ExpectationResult]]:
+    """Hold a table against several rules of the suite, going through it once.
+
+    Parameters
+    ----------
+    blocks : iterable of DataFrame
+        See `evaluate`.
+    rules : mapping of str to sequence of Expectation
+        By rule; no two expect the same of the same column.
+    """
+    rule_of = {
+        (expected.expectation_type, getattr(expected, "column", TABLE)): name
+        for name, each in rules.items()
+        for expected in each
+    }
+    results = evaluate(blocks, [expected for each in rules.values() for expected in each])
+    found: dict[str, list[ExpectationResult]] = {name: [] for name in rules}
+    for result in results:
+        found[rule_of[result.expectation, result.column]].append(result)
+    return found
+
+
 def broken_rules(table: TableBlocks, schema: TableSchema, n_rows: int) -> tuple[str, ...]:
     """Name the rules of the suite that the columns of a stored table break."""
-    found = {
-        name: evaluate(frames(table, schema.names), rule(schema, n_rows))
-        for name, rule in SUITE.items()
-    }
+    rules = {name: rule(schema, n_rows) for name, rule in SUITE.items()}
+    found = evaluate_rules(frames(table, schema.names), rules)
     return tuple(name for name, results in found.items() if not all(r.success for r in results))

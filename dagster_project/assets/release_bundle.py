@@ -38,7 +38,8 @@ def release_bundle_assets(make: AssetFactory, generator: str) -> list[dg.AssetsD
         columns, laid_aside = contents.draft.columns, run.warehouse.unnamed_file
         with laid_aside() as parquet, laid_aside() as csv:
             rows = write_rows(contents.rows.blocks(), columns, parquet, csv)
-            return run.record_release(lambda slot: _files(contents, rows, slot, key))
+            with rows.writer:  # ends before its file is closed, refused or not
+                return run.record_release(lambda slot: _files(contents, rows, slot, key))
 
     return [release_bundle]
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dagster_project.study_file import StudyFile
-from dagster_project.suites import SUITE, evaluate
+from dagster_project.suites import SUITE, evaluate, evaluate_rules
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 from warehouse import Provenance, Warehouse
 
@@ -52,6 +52,18 @@ def test_a_good_table_passes(rule: str) -> None:
 def test_a_spoiled_table_fails(rule: str) -> None:
     results = evaluate([SPOILED[rule]], SUITE[rule](SCHEMA, 3))
     assert [result.success for result in results].count(False) == 1
+
+
+@pytest.mark.parametrize("rule", ["values_in_range", "storage_types"])
+def test_rules_that_are_asked_together_answer_as_alone(rule: str) -> None:
+    rules = {name: each(SCHEMA, 6) for name, each in SUITE.items()}
+    blocks = [GOOD, SPOILED[rule]]
+    together = evaluate_rules(blocks, rules)
+    assert list(together) == list(SUITE)
+    for name, expected in rules.items():
+        alone = {(each.expectation, each.column): each for each in evaluate(blocks, expected)}
+        assert {(each.expectation, each.column): each for each in together[name]} == alone
+    assert [each.success for each in together[rule]].count(False) == 1
 
 
 def test_binary_values_other_than_0_and_1_fail() -> None:
