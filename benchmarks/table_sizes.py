@@ -42,7 +42,7 @@ STEPS = (
     *("release_candidate", "approve", "release_bundle", "verify"),
 )
 FIXED_ROWS = 20_000  # two blocks of a draw, so that nothing happens first on a long table
-SAMPLED = ("privacy_evaluation", "fidelity_evaluation", "effect_estimates")  # read a sample, too
+SAMPLED = ("privacy_evaluation", "fidelity_evaluation", "effect_estimates", "bundle", "verify")
 LONG_ROWS, TIMES = 1_000_000, 3
 OVERRIDE = {"generator": "cart", "person": "Ada L.", "reason": "cost is what is looked at"}
 

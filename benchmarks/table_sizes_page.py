@@ -50,7 +50,7 @@ def draw(costs: pd.DataFrame, picture: str) -> None:
     for number, (step, rows) in enumerate(costs.groupby("step", sort=False)):
         at = rows.sort_values("n_synthetic")
         how = {"marker": "o", "color": f"C{number % 10}", "label": step}
-        how["linestyle"] = "--" if step.replace(" ", "_") in SAMPLED else "-"
+        how["linestyle"] = "--" if step.replace(" ", "_").endswith(SAMPLED) else "-"
         left.plot(at["n_synthetic"], at["microseconds"], **how)
         right.plot(at["n_synthetic"], at["peak_mib"], **how)
     right.axhline(LIMIT_MIB, color="grey", linestyle=":", label="4 GiB")
