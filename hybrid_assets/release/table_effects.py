@@ -102,9 +102,9 @@ def table_effects(
 
 
 def _sampled(blocks: Iterable[pd.DataFrame], n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    chosen = np.arange(n_rows)
-    if n_rows > SAMPLE_ROWS:
-        chosen = np.sort(rng.choice(n_rows, SAMPLE_ROWS, replace=False))
+    is_long = n_rows > SAMPLE_ROWS
+    drawn = rng.choice(n_rows, SAMPLE_ROWS, replace=False) if is_long else np.arange(n_rows)
+    chosen = np.sort(drawn)
     kept, start = [], 0
     for block in blocks:
         first, end = np.searchsorted(chosen, [start, start + len(block)])
