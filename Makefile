@@ -26,7 +26,7 @@ check: lint
 # Ray, Kubernetes' schemas and a stand-in of its API, and a study on two hosts, one of which is killed:
 # some twenty minutes. Needs root (for the hosts' namespaces) and PostgreSQL; skips what it cannot do.
 hosts: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[k8s,ray]' \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[buckets,k8s,ray]' \
 	  kubernetes-validate
 	$(BIN)/python -m pytest tests/dagster_project/test_kubernetes.py tests/dagster_project/test_chart.py
 	$(BIN)/python -m pytest -m hosts tests/hosts

@@ -118,9 +118,8 @@ def step_settings(
         return StepSettings(pool)
     needs = step_needs(engine, pool, hands_out=hands_out)
     tags = _ray_tags(needs) if engine == "ray" else _kubernetes_tags(needs)
-    policy = dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)
-    if engine == "kubernetes":  # Dagster 1.13.27 takes no run up again in which a step has waited
-        policy = dg.RetryPolicy(max_retries=3)
+    # at once: Dagster 1.13.27 takes no run up again in which a step has waited for its next try
+    policy = dg.RetryPolicy(max_retries=3)
     return StepSettings(pool, tags, None if once else policy)
 
 
@@ -164,14 +163,14 @@ def require_launcher(instance: dg.DagsterInstance) -> None:
 
 def engine_executor(engine: Engine) -> dg.ExecutorDefinition:
     """Run each step as a job of its own on Ray or on Kubernetes, wherever there is room for it."""
-    silent = {"env_vars": [f"{name}={value}" for name, value in SILENT.items()]}
     executor: dg.ExecutorDefinition
     if engine == "ray":
-        from dagster_ray import ray_executor
+        from dagster_project.ray_runs import ray_executor
 
-        executor = ray_executor.configured({"ray": silent})
+        executor = ray_executor
     else:
         from dagster_k8s import k8s_job_executor
 
-        executor = k8s_job_executor.configured(silent)
+        silent = [f"{name}={value}" for name, value in SILENT.items()]
+        executor = k8s_job_executor.configured({"env_vars": silent})
     return executor

@@ -82,6 +82,8 @@ def postgres_server(network: str = "") -> Iterator["PostgresServer"]:
         with (folder / "data" / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {network}.0/24 scram-sha-256\n")
     place = ["-p", str(port), "-k", str(folder), "-c", f"listen_addresses={listen}"]
+    for setting in ("idle=30", "interval=10", "count=3"):  # as docs/scaling.md says
+        place += ["-c", f"tcp_keepalives_{setting}"]
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(
             [programs / "postgres", "-D", data, *place, "-c", "fsync=off"],
@@ -157,12 +159,20 @@ class ObjectStore:
     url: str
     process: subprocess.Popen[bytes]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Say where the server is and its credentials, as a user would."""
+        return {
+            "AWS_ACCESS_KEY_ID": "hybrid-test",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL_S3": self.url,
+        }
+
     def enter(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Put the server and its credentials into the environment, as a user would."""
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hybrid-test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", self.url)
+        """Put it into the environment of this process."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
 
     def new_bucket(self) -> str:
         name = f"hybrid-{uuid.uuid4().hex}"
@@ -171,15 +181,15 @@ class ObjectStore:
 
 
 @contextmanager
-def started_object_store() -> Iterator[ObjectStore]:
+def started_object_store(address: str = "127.0.0.1") -> Iterator[ObjectStore]:
     for package in ("s3fs", "duckdb_extension_httpfs", "moto", "flask_cors"):
         pytest.importorskip(package, reason="pip install 'hybrid-assets[lake,buckets]'")
     port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-p", str(port)]
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", address, "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            wait_until_ready(port)
-            yield ObjectStore(f"http://127.0.0.1:{port}", server)
+            wait_until_ready(port, address)
+            yield ObjectStore(f"http://{address}:{port}", server)
         finally:
             server.kill()
 
@@ -190,10 +200,10 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def wait_until_ready(port: int) -> None:
+def wait_until_ready(port: int, address: str = "127.0.0.1") -> None:
     end = time.monotonic() + 30
     while time.monotonic() < end:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with suppress(OSError), socket.create_connection((address, port), 1):
             return
         time.sleep(0.1)
     raise TimeoutError(f"no server at port {port}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.launcher import WorkerStatus
 
 from dagster_project.automation import step_executor
 from dagster_project.engines import (
@@ -103,7 +104,7 @@ def test_steps_on_ray(
     )
     assert spends.definition.retry_policy is None  # a lost one may have made its release
     policies = {node.definition.retry_policy for node in refresh.graph.nodes}
-    assert policies == {dg.RetryPolicy(max_retries=3, delay=10, backoff=dg.Backoff.EXPONENTIAL)}
+    assert policies == {dg.RetryPolicy(max_retries=3)}
     simulate = definitions.resolve_job_def("simulate_small")
     (benchmark,) = (n for n in simulate.graph.nodes if n.name.endswith("cart__estimator_benchmark"))
     assert json.loads(benchmark.definition.tags["dagster-ray/config"])["num_cpus"] == 0.01
@@ -116,6 +117,16 @@ def test_a_run_typed_in_a_pod_is_told_where_to_launch_it(monkeypatch: pytest.Mon
         monkeypatch.setenv(ENGINE_VARIABLE, "kubernetes")
         with pytest.raises(EngineUnavailable, match="the daemon launches; got one typed here"):
             require_launcher(instance)
+
+
+@needs_extra("dagster_ray", "ray")
+def test_a_run_that_ray_did_not_start_is_not_judged() -> None:
+    """Its process is alive on some host: taken for lost, it would be executed twice."""
+    from dagster_project.ray_runs import RayRuns
+
+    run = dg.DagsterRun(job_name="refresh_small", status=dg.DagsterRunStatus.STARTED)
+    launcher = RayRuns(address="http://127.0.0.1:1")
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
 
 
 def test_workers_of_one_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

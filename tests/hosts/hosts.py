@@ -1,4 +1,4 @@
-"""Hosts as Linux namespaces of this machine: own network, processes, name; one disk.
+"""Hosts as Linux namespaces of this machine: own network, processes, name and folders.
 
 A host is lost as a power cut loses it: nothing of it runs any longer, and nobody is told.
 """
@@ -21,9 +21,9 @@ def why_no_hosts() -> str:
     """Say what this machine lacks for hosts of its own; empty if nothing."""
     if os.geteuid() != 0:
         return "hosts of its own need root"
-    absent = [name for name in ("ip", "unshare", "nsenter") if shutil.which(name) is None]
+    absent = [name for name in ("ip", "unshare", "nsenter", "pgrep") if shutil.which(name) is None]
     if absent:
-        return f"hosts of its own need {', '.join(absent)} (Debian: iproute2, util-linux)"
+        return f"hosts of its own need {', '.join(absent)} (Debian: iproute2, procps, util-linux)"
     tried = subprocess.run(["unshare", *OWN_NAMESPACES, "true"], capture_output=True, check=False)
     return "" if tried.returncode == 0 else "this machine lets nobody make namespaces"
 
@@ -51,7 +51,7 @@ class Host:
     def command(self, *words: str) -> list[str]:
         return ["nsenter", "-t", str(self.init), "--all", *words]
 
-    def run(self, *words: str, env: Mapping[str, str], timeout: float = 120) -> str:
+    def run(self, *words: str, env: Mapping[str, str], code: int = 0, timeout: float = 600) -> str:
         done = subprocess.run(
             self.command(*words),
             env=dict(env),
@@ -60,10 +60,20 @@ class Host:
             timeout=timeout,
             check=False,
         )
-        assert done.returncode == 0, (
+        assert done.returncode == code, (
             f"{self.name}: {words}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         )
         return done.stdout
+
+    def has_process(self, pattern: str) -> bool:
+        found = subprocess.run(
+            self.command("pgrep", "-f", pattern), capture_output=True, check=False
+        )
+        return found.returncode == 0
+
+    def signal_all(self, name: str) -> None:
+        """Send a signal to all processes but the first, as STOP, which freezes them."""
+        subprocess.run(self.command("kill", f"-{name}", "-1"), check=True)
 
     def lose(self) -> None:
         os.kill(self.init, 9)
@@ -85,7 +95,10 @@ def network() -> Iterator[str]:
 
 @contextmanager
 def host(bridge: str, number: int, own_folders: Sequence[tuple[Path, Path]]) -> Iterator[Host]:
-    """Start a host on the bridge; `own_folders` are (its own, the place where it sees it)."""
+    """Start a host on the bridge; `own_folders` are (its own, the place where it sees it).
+
+    What is mounted later may hide what lies at its place.
+    """
     name, address = f"host{number}", f"{NETWORK}.{number + 1}"
     mounts = [f"mount --bind {own} {place}" for own, place in own_folders]
     first = [f"hostname {name}", *mounts, "mount -t tmpfs none /dev/shm", "ip link set lo up"]

@@ -1,13 +1,17 @@
-"""A study on two hosts, one of which is lost: the tables are those of a single machine."""
+"""Hosts are lost under a study: its tables, pages and release are those of a single machine."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pandas as pd
 import pytest
 import yaml
 
@@ -15,39 +19,49 @@ from dagster_project.abandoned_runs import end_abandoned_runs
 from dagster_project.heartbeat import ON_HOST
 from tests.hosts.conftest import Cluster
 from tests.hosts.hosts import Host
-from warehouse import Warehouse
+from warehouse import PageStore, ReleaseStore, Warehouse, check_audit
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(3600)]
 
-STUDY = """\
-type: dagster_project.component.StudyComponent
-attributes:
-  name: tiny
-  title: A small trial
-  source: {kind: design, name: paper1_trial, n_rows: 300, random_seed: 5}
-  treatment: A
-  outcome: Y
-  design: {kind: trial, probability: 0.5}
-  assignment: randomised
-  nuisance: {n_fold_draws: 1, outcome_library: [linear]}
-  generators: [cart]
-  n_synthetic: 400
-  benchmark: {n_replicates: 150, sample_sizes: [100], dials: [{}]}
-  random_seed: 7
-"""
 # Some of the study, as the command line runs all of it.
 DRIVER = """
 import sys
 from dagster_project.instance import prepare_instance
 prepare_instance()
 from dagster_project.study_run import run_study
-ended = run_study("tiny", sys.argv[1], lambda event: None, assets=sys.argv[2:])
+ended = run_study("tiny", "refresh", lambda event: None, assets=sys.argv[1:])
 sys.exit(", ".join(ended.failures) or not ended.success)
 """
-REFRESH = ["refresh", "seed_table", "splits", "seed_estimates", "propensity_model", "outcome_model"]
-REFRESH += [f"cart/{n}" for n in ("fitted_generator", "synthetic_covariates", "hybrid_triplets")]
-SIMULATE = ["simulate", "cart/estimator_benchmark"]
-MOST_SECONDS = 1500  # a minute or two on two cores of one's own
+SOME = ["seed_table", "splits", "seed_estimates", "propensity_model", "outcome_model"]
+SOME += [f"cart/{n}" for n in ("fitted_generator", "synthetic_covariates", "hybrid_triplets")]
+# What the button of the page sends.
+BUTTON = """
+import json, sys, time
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+query = '''mutation ($job: String!) { launchRun(executionParams: {selector: {jobName: $job,
+    repositoryLocationName: "hybrid-assets", repositoryName: "__repository__"}})
+    { __typename ... on PythonError { message } } }'''
+body = json.dumps({"query": query, "variables": {"job": sys.argv[1]}}).encode()
+for _ in range(600):
+    try:
+        asked = Request("http://127.0.0.1:3000/graphql", body, {"Content-Type": "application/json"})
+        told = json.load(urlopen(asked))
+        break
+    except URLError:
+        time.sleep(1)
+assert told["data"]["launchRun"]["__typename"] == "LaunchRunSuccess", told
+"""
+PYTHON = [sys.executable, "-W", "ignore"]
+HYBRID = [*PYTHON, "-m", "dagster_project.command_line"]
+RELEASE = ["release", "tiny", "--generator", "cart"]
+APPROVE = ["approve", "tiny", "--generator", "cart", "--reviewer", "Grace Hopper"]
+APPROVE += ["--reason", "read it all"]
+NOBODY_APPROVED = 3
+TAKEN_UP = "Launching a new run worker to resume run"
+MOST_SECONDS = 1500
+# Files of a release that name the log's entries: their times, and the hash of the last.
+OF_ITS_LOG = {"SHA256SUMS", "release.json", "card.html", "openlineage.json"}
 
 
 @dataclass(frozen=True)
@@ -58,71 +72,98 @@ class History:
     hosts: dict[str, list[str]]
     retried: list[str]
     ended: list[str]
+    n_taken_up: int
 
-
-def settings_of(cluster: Cluster) -> str:
-    return str(cluster.folder / "host1" / "home" / "dagster")
+    def under_way(self, host: Host) -> str:
+        """Name a step that is at work on a host, if there is one."""
+        at_work = (s for s, hosts in self.hosts.items() if hosts[-1] == host.name)
+        return next((step for step in at_work if step not in self.ended), "")
 
 
 def history(cluster: Cluster) -> History:
-    if not Path(settings_of(cluster), "dagster.yaml").is_file():
-        return History([], {}, [], [])
+    settings = cluster.home(1) / "dagster"
+    if not (settings / "dagster.yaml").is_file():
+        return History([], {}, [], [], 0)
     hosts: dict[str, list[str]] = {}
-    retried, ended = [], []
-    with dg.DagsterInstance.from_config(settings_of(cluster)) as instance:
+    retried, ended, n_taken_up = [], [], 0
+    with dg.DagsterInstance.from_config(str(settings)) as instance:
         runs = instance.get_runs()
         records = [record for run in runs for record in instance.all_logs(run.run_id)]
-    for record in records:
-        event = record.dagster_event
-        if event is None or event.step_key is None:
+    for event in (record.dagster_event for record in records):
+        if event is None:
+            continue
+        n_taken_up += event.message == TAKEN_UP
+        if event.step_key is None:
             continue
         if (event.message or "").startswith(ON_HOST):
             host = str(event.message).removeprefix(ON_HOST).partition(",")[0]
             hosts.setdefault(event.step_key, []).append(host)
         retried += [event.step_key] if event.is_step_up_for_retry else []
         ended += [event.step_key] if event.is_step_success else []
-    return History([run.status.value for run in runs], hosts, retried, ended)
+    return History([run.status.value for run in runs], hosts, retried, ended, n_taken_up)
 
 
-def start(cluster: Cluster, host: Host, *words: str) -> "subprocess.Popen[bytes]":
-    command = host.command(sys.executable, "-W", "ignore", "-c", DRIVER, *words)
-    with (cluster.folder / "run.log").open("ab") as log:
-        return subprocess.Popen(command, env=cluster.environment, stdout=log, stderr=log)
-
-
-def step_under_way(cluster: Cluster, host: Host) -> str:
-    """Wait until a step is at work on a host."""
-    end = time.monotonic() + MOST_SECONDS
-    while time.monotonic() < end:
+def wait_for(what: Callable[[], Any]) -> Any:
+    give_up = time.monotonic() + MOST_SECONDS
+    while not (found := what()):
+        assert time.monotonic() < give_up
         time.sleep(0.5)
-        told = history(cluster)
-        for step, hosts in told.hosts.items():
-            if hosts[-1] == host.name and step not in told.ended:
-                return step
-    raise TimeoutError(f"no step on {host.name}")
+    return found
 
 
-def versions(home: Path) -> dict[str, str]:
+def lose_at_work(cluster: Cluster, host: Host) -> str:
+    """Cut a host's power while a step is surely at work on it; name the step."""
+
+    def frozen_step() -> str:
+        if not history(cluster).under_way(host):
+            return ""
+        host.signal_all("STOP")
+        if not (step := history(cluster).under_way(host)):
+            host.signal_all("CONT")
+        return step
+
+    step = str(wait_for(frozen_step))
+    host.lose()
+    return step
+
+
+def start(cluster: Cluster, host: Host, *command: str) -> "subprocess.Popen[bytes]":
+    with (cluster.folder / "run.log").open("ab") as log:
+        return subprocess.Popen(
+            host.command(*command), env=cluster.environment, stdout=log, stderr=log
+        )
+
+
+def run_alone(cluster: Cluster, home: Path, *command: str, code: int = 0) -> None:
+    """Do the same on a single machine, with the same key."""
+    shared = ("HYBRID_POSTGRES", "HYBRID_EXECUTOR", "PGPASSWORD", "AWS_", "RAY_")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(shared)}
+    own |= {"HYBRID_HOME": str(home), "HYBRID_STUDIES": str(cluster.folder / "host1" / "studies")}
+    done = subprocess.run(command, env=own, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def versions(home: Path) -> pd.Series:
+    """Give the last version of everything that the log names."""
     entries = Warehouse(home, "tiny").audit_entries()
-    made = entries[entries["kind"].isin(["table", "model"])]
-    return made.groupby("asset")["data_version"].last().to_dict()
+    last: pd.Series = entries.groupby(["asset", "kind"])["data_version"].last()
+    return last
 
 
-def test_a_lost_host_costs_its_steps_only(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    study = cluster.folder / "studies" / "tiny"
-    study.mkdir(parents=True)
-    (study / "defs.yaml").write_text(STUDY)
-    first, second = cluster.add_host(), cluster.add_host()
+def assert_no_secret_is_kept(cluster: Cluster) -> None:
+    for file in filter(Path.is_file, cluster.folder.rglob("*")):
+        content = file.read_bytes()
+        assert not [secret for secret in cluster.secrets if secret.encode() in content], file
 
-    for name in ("PGPASSWORD", "HYBRID_POSTGRES", "RAY_ADDRESS"):
-        monkeypatch.setenv(name, cluster.environment[name])
-    refresh = start(cluster, first, *REFRESH)
-    lost_step = step_under_way(cluster, second)
-    with dg.DagsterInstance.from_config(settings_of(cluster)) as instance:
+
+@pytest.mark.parametrize("cluster", ["folder"], indirect=True)
+def test_a_lost_host_costs_its_steps_only(cluster: Cluster, tmp_path: Path) -> None:
+    first, second = cluster.add_host(1), cluster.add_host(1)
+    refresh = start(cluster, first, *PYTHON, "-c", DRIVER, *SOME)
+    lost_step = lose_at_work(cluster, second)
+    settings = cluster.home(1) / "dagster"
+    with dg.DagsterInstance.from_config(str(settings)) as instance:
         assert end_abandoned_runs(instance) == []  # this machine is a host like any other
-    second.lose()
     assert refresh.wait(MOST_SECONDS) == 0, (cluster.folder / "run.log").read_text()[-4000:]
 
     told = history(cluster)
@@ -130,26 +171,67 @@ def test_a_lost_host_costs_its_steps_only(
     assert told.retried == [lost_step]
     assert told.hosts[lost_step] == [second.name, first.name]
     assert set().union(*told.hosts.values()) == {first.name, second.name}
+    chosen = yaml.safe_load((settings / "dagster.yaml").read_text())
+    assert chosen["storage"]["postgres"]["postgres_url"] == {"env": "HYBRID_POSTGRES"}
+    assert chosen["run_launcher"]["class"] == "RayRuns"
 
-    settings = yaml.safe_load(Path(settings_of(cluster), "dagster.yaml").read_text())
-    assert settings["storage"]["postgres"]["postgres_url"] == {"env": "HYBRID_POSTGRES"}
-    assert settings["run_launcher"]["class"] == "RayRunLauncher"
+    run_alone(cluster, tmp_path / "alone", *PYTHON, "-c", DRIVER, *SOME)
+    pd.testing.assert_series_equal(versions(cluster.home(1)), versions(tmp_path / "alone"))
+    assert_no_secret_is_kept(cluster)
 
-    third = cluster.add_host()
-    simulate = start(cluster, third, *SIMULATE)
-    assert simulate.wait(MOST_SECONDS) == 0, (cluster.folder / "run.log").read_text()[-4000:]
+
+@pytest.mark.parametrize("cluster", ["bucket"], indirect=True)
+def test_a_whole_study_outlives_the_host_of_its_run(cluster: Cluster, tmp_path: Path) -> None:
+    head, *others = cluster.add_host(0), cluster.add_host(1), cluster.add_host(1)
+    start(cluster, head, *HYBRID, "ui")
+    head.run(*PYTHON, "-c", BUTTON, "refresh_tiny", env=cluster.environment)
+
+    def holder() -> Host | None:
+        """Give the host of the run's process, once both have had a step."""
+        if len(set().union(*history(cluster).hosts.values())) < len(others):
+            return None
+        return next((host for host in others if host.has_process("api execute_run")), None)
+
+    lost = wait_for(holder)
+    (kept,) = (host for host in others if host is not lost)
+    lost_step = lose_at_work(cluster, lost)
+    wait_for(lambda: history(cluster).runs in (["SUCCESS"], ["FAILURE"]))
+    told = history(cluster)
+    assert (told.runs, told.n_taken_up) == (["SUCCESS"], 1)
+    assert told.retried == [lost_step]
+    assert told.hosts[lost_step] == [lost.name, kept.name]
+
+    # the daemon leaves these to the hosts that they were typed on
+    kept.run(*HYBRID, "simulate", "tiny", env=cluster.environment)
+    kept.run(*HYBRID, *RELEASE, env=cluster.environment, code=NOBODY_APPROVED)
+    head.run(*HYBRID, *APPROVE, env=cluster.environment)
+    head.run(*HYBRID, *RELEASE, env=cluster.environment)
+    told = history(cluster)
+    assert (set(told.runs), told.n_taken_up) == ({"SUCCESS"}, 1)
 
     alone = tmp_path / "alone"
-    monkeypatch.undo()
-    own = {**os.environ, "HYBRID_HOME": str(alone), "HYBRID_STUDIES": str(study.parent)}
-    for words in (REFRESH, SIMULATE):
-        driven = [sys.executable, "-W", "ignore", "-c", DRIVER, *words]
-        subprocess.run(driven, env=own, check=True, capture_output=True)
-    for name in ("PGPASSWORD", "HYBRID_AUDIT_KEY"):
-        monkeypatch.setenv(name, cluster.environment[name])
-    spread = versions(cluster.folder / "host1" / "home")
-    assert spread == versions(alone)
-    assert {"cart/hybrid_triplets", "cart/estimator_benchmark", "seed_table"} <= set(spread)
-    written = [file for file in cluster.folder.rglob("*") if file.is_file()]
-    password = cluster.environment["PGPASSWORD"]
-    assert not [f for f in written if password.encode() in f.read_bytes()]
+    for words in (["run", "tiny"], ["simulate", "tiny"]):
+        run_alone(cluster, alone, *HYBRID, *words)
+    run_alone(cluster, alone, *HYBRID, *RELEASE, code=NOBODY_APPROVED)
+    for words in (APPROVE, RELEASE):
+        run_alone(cluster, alone, *HYBRID, *words)
+    assert_same_study(cluster.home(1), alone)
+    number = {host.name: n for n, host in enumerate([head, *others], start=1)}[kept.name]
+    assert check_audit(cluster.home(number), "tiny").faults == ()
+    assert_no_secret_is_kept(cluster)
+
+
+def assert_same_study(home: Path, alone: Path) -> None:
+    found, expected = versions(home), versions(alone)
+    assert list(found.index) == list(expected.index)
+    differing = {asset for asset, _ in found.index[found != expected]}
+    assert differing == {"study_report", "cart/release_bundle"}
+    assert page_without_times(home) == page_without_times(alone)
+    released, there = (ReleaseStore(each, "tiny").read("cart", 1) for each in (home, alone))
+    assert released.keys() == there.keys()
+    assert {name for name in released if released[name] != there[name]} == OF_ITS_LOG
+
+
+def page_without_times(home: Path) -> str:
+    page = PageStore(home, "tiny").file("study_report").read_text()
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "", page)
