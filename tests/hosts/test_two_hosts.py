@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,14 @@ query = '''mutation ($job: String!) { launchRun(executionParams: {selector: {job
     repositoryLocationName: "hybrid-assets", repositoryName: "__repository__"}})
     { __typename ... on PythonError { message } } }'''
 body = json.dumps({"query": query, "variables": {"job": sys.argv[1]}}).encode()
-for _ in range(600):
+told = None
+while told != "LaunchRunSuccess":  # until the page is there, and knows the studies
+    time.sleep(1)
     try:
         asked = Request("http://127.0.0.1:3000/graphql", body, {"Content-Type": "application/json"})
-        told = json.load(urlopen(asked))
-        break
+        told = json.load(urlopen(asked))["data"]["launchRun"]["__typename"]
     except URLError:
-        time.sleep(1)
-assert told["data"]["launchRun"]["__typename"] == "LaunchRunSuccess", told
+        pass
 """
 PYTHON = [sys.executable, "-W", "ignore"]
 HYBRID = [*PYTHON, "-m", "dagster_project.command_line"]
@@ -103,6 +104,11 @@ def history(cluster: Cluster) -> History:
     return History([run.status.value for run in runs], hosts, retried, ended, n_taken_up)
 
 
+def has_ended(cluster: Cluster) -> bool:
+    with dg.DagsterInstance.from_config(str(cluster.home(1) / "dagster")) as instance:
+        return all(run.is_finished for run in instance.get_runs())
+
+
 def wait_for(what: Callable[[], Any]) -> Any:
     give_up = time.monotonic() + MOST_SECONDS
     while not (found := what()):
@@ -127,11 +133,15 @@ def lose_at_work(cluster: Cluster, host: Host) -> str:
     return step
 
 
-def start(cluster: Cluster, host: Host, *command: str) -> "subprocess.Popen[bytes]":
+@contextmanager
+def started(cluster: Cluster, host: Host, *command: str) -> Iterator["subprocess.Popen[bytes]"]:
     with (cluster.folder / "run.log").open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             host.command(*command), env=cluster.environment, stdout=log, stderr=log
         )
+    with process:
+        yield process
+        process.kill()
 
 
 def run_alone(cluster: Cluster, home: Path, *command: str, code: int = 0) -> None:
@@ -156,15 +166,22 @@ def assert_no_secret_is_kept(cluster: Cluster) -> None:
         assert not [secret for secret in cluster.secrets if secret.encode() in content], file
 
 
+def host_of_run(cluster: Cluster, hosts: Sequence[Host]) -> Host | None:
+    """Give the host of the run's process, once all have had a step."""
+    if len(set().union(*history(cluster).hosts.values())) < len(hosts):
+        return None
+    return next((host for host in hosts if host.has_process("api execute_run")), None)
+
+
 @pytest.mark.parametrize("cluster", ["folder"], indirect=True)
 def test_a_lost_host_costs_its_steps_only(cluster: Cluster, tmp_path: Path) -> None:
     first, second = cluster.add_host(1), cluster.add_host(1)
-    refresh = start(cluster, first, *PYTHON, "-c", DRIVER, *SOME)
-    lost_step = lose_at_work(cluster, second)
     settings = cluster.home(1) / "dagster"
-    with dg.DagsterInstance.from_config(str(settings)) as instance:
-        assert end_abandoned_runs(instance) == []  # this machine is a host like any other
-    assert refresh.wait(MOST_SECONDS) == 0, (cluster.folder / "run.log").read_text()[-4000:]
+    with started(cluster, first, *PYTHON, "-c", DRIVER, *SOME) as refresh:
+        lost_step = lose_at_work(cluster, second)
+        with dg.DagsterInstance.from_config(str(settings)) as instance:
+            assert end_abandoned_runs(instance) == []  # this machine is a host like any other
+        assert refresh.wait(MOST_SECONDS) == 0, (cluster.folder / "run.log").read_text()[-4000:]
 
     told = history(cluster)
     assert told.runs == ["SUCCESS"]
@@ -183,31 +200,24 @@ def test_a_lost_host_costs_its_steps_only(cluster: Cluster, tmp_path: Path) -> N
 @pytest.mark.parametrize("cluster", ["bucket"], indirect=True)
 def test_a_whole_study_outlives_the_host_of_its_run(cluster: Cluster, tmp_path: Path) -> None:
     head, *others = cluster.add_host(0), cluster.add_host(1), cluster.add_host(1)
-    start(cluster, head, *HYBRID, "ui")
-    head.run(*PYTHON, "-c", BUTTON, "refresh_tiny", env=cluster.environment)
+    with started(cluster, head, *HYBRID, "ui"):
+        head.run(*PYTHON, "-c", BUTTON, "refresh_tiny", env=cluster.environment)
+        lost = wait_for(lambda: host_of_run(cluster, others))
+        (kept,) = (host for host in others if host is not lost)
+        lost_step = lose_at_work(cluster, lost)
+        wait_for(lambda: has_ended(cluster))
+        told = history(cluster)
+        assert (told.runs, told.n_taken_up) == (["SUCCESS"], 1)
+        assert told.retried == [lost_step]
+        assert told.hosts[lost_step] == [lost.name, kept.name]
 
-    def holder() -> Host | None:
-        """Give the host of the run's process, once both have had a step."""
-        if len(set().union(*history(cluster).hosts.values())) < len(others):
-            return None
-        return next((host for host in others if host.has_process("api execute_run")), None)
-
-    lost = wait_for(holder)
-    (kept,) = (host for host in others if host is not lost)
-    lost_step = lose_at_work(cluster, lost)
-    wait_for(lambda: history(cluster).runs in (["SUCCESS"], ["FAILURE"]))
-    told = history(cluster)
-    assert (told.runs, told.n_taken_up) == (["SUCCESS"], 1)
-    assert told.retried == [lost_step]
-    assert told.hosts[lost_step] == [lost.name, kept.name]
-
-    # the daemon leaves these to the hosts that they were typed on
-    kept.run(*HYBRID, "simulate", "tiny", env=cluster.environment)
-    kept.run(*HYBRID, *RELEASE, env=cluster.environment, code=NOBODY_APPROVED)
-    head.run(*HYBRID, *APPROVE, env=cluster.environment)
-    head.run(*HYBRID, *RELEASE, env=cluster.environment)
-    told = history(cluster)
-    assert (set(told.runs), told.n_taken_up) == ({"SUCCESS"}, 1)
+        # the daemon leaves these to the hosts that they were typed on
+        kept.run(*HYBRID, "simulate", "tiny", env=cluster.environment)
+        kept.run(*HYBRID, *RELEASE, env=cluster.environment, code=NOBODY_APPROVED)
+        head.run(*HYBRID, *APPROVE, env=cluster.environment)
+        head.run(*HYBRID, *RELEASE, env=cluster.environment)
+        told = history(cluster)
+        assert (set(told.runs), told.n_taken_up) == ({"SUCCESS"}, 1)
 
     alone = tmp_path / "alone"
     for words in (["run", "tiny"], ["simulate", "tiny"]):
