@@ -122,7 +122,7 @@ def _environment(folder: Path, server: PostgresServer) -> dict[str, str]:
         "HYBRID_POSTGRES": f"postgresql+psycopg2://hybrid@{OUTSIDE}:{server.port}/dagster",
         "RAY_ADDRESS": f"{NETWORK}.2:6379",
         "RAY_AUTH_MODE": "token",
-        "RAY_JOB_START_TIMEOUT_SECONDS": "0",
+        "RAY_JOB_START_TIMEOUT_SECONDS": "604800",
         "RAY_USAGE_STATS_ENABLED": "0",
         "OMP_NUM_THREADS": "1",
     }
