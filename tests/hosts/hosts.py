@@ -71,10 +71,6 @@ class Host:
         )
         return found.returncode == 0
 
-    def signal_all(self, name: str) -> None:
-        """Send a signal to all processes but the first, as STOP, which freezes them."""
-        subprocess.run(self.command("kill", f"-{name}", "-1"), check=True)
-
     def lose(self) -> None:
         os.kill(self.init, 9)
         self.process.wait(20)
