@@ -35,17 +35,18 @@ def storable_table(table: pd.DataFrame | pa.Table) -> pa.Table:
     """
     if isinstance(table, pd.DataFrame):
         names = list(table.columns)
-        _check_column_names(names)
+        check_column_names(names)
         columns = [_arrow_column(name, table.iloc[:, i]) for i, name in enumerate(names)]
     else:
         names = table.column_names
-        _check_column_names(names)
+        check_column_names(names)
         columns = table.columns
     stored = [_storable_column(name, values) for name, values in zip(names, columns, strict=True)]
     return pa.Table.from_arrays(stored, names=names)
 
 
-def _check_column_names(names: Sequence[object]) -> None:
+def check_column_names(names: Sequence[object]) -> None:
+    """Refuse names that storage cannot tell apart, or cannot keep, with `UnstorableTable`."""
     if not names:
         raise UnstorableTable("the table has no columns; a stored table needs at least one")
     seen: set[str] = set()

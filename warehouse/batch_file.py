@@ -33,6 +33,8 @@ class BatchFile:
         self._folder, self._file = folder, unnamed_file(folder)
         # one sink for all tables: Arrow counts a batch's place from where its sink began
         self._sink = pa.PythonFile(self._file, mode="w")
+        # one source for all readers: its lock is that of the file's one position
+        self._source = pa.PythonFile(self._file, mode="r")
 
     def append(self, batches: Iterable[pa.Table]) -> "Batches":
         """Lay a table aside; its batches, at least one, are of one schema.
@@ -57,9 +59,8 @@ class BatchFile:
 
     def reader(self, end: int, fields: Sequence[int]) -> pa.ipc.RecordBatchFileReader:
         """Open the table that ends at a byte, for some of its fields or, if none, for all."""
-        source = pa.PythonFile(self._file, mode="r")
         options = pa.ipc.IpcReadOptions(included_fields=list(fields))
-        return pa.ipc.open_file(source, footer_offset=end, options=options)
+        return pa.ipc.open_file(self._source, footer_offset=end, options=options)
 
     def close(self) -> None:
         """Let go of the rows."""

@@ -85,7 +85,9 @@ class HomeDatabase:
         """Run the body in one transaction, alone, unless the home was moved while we waited."""
         with self.database.writing(wait, run_id) as connection:
             self._require_in_use()
+            _lake_in_use(self.home)
             yield connection
+            _lake_in_use(self.home)  # files that went away meanwhile: nothing is committed
 
     @contextmanager
     def reading(self, wait: BoundedWait) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,8 +1,10 @@
 """Moving every study between a home and a lake: the home switches when everything is there."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 
 import duckdb
 
@@ -20,7 +22,7 @@ from warehouse.databases import (
 )
 from warehouse.errors import CorruptTable, StorageUnavailable, WarehouseBusy
 from warehouse.file_migration import copy_files, protect_releases
-from warehouse.home_marker import mark_home
+from warehouse.home_marker import free_home, hold_home, mark_home
 from warehouse.keyed_hash import KeyedHash
 from warehouse.names import quoted
 from warehouse.table_blocks import TableBlocks
@@ -52,8 +54,10 @@ class Migration:
 def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.0) -> Migration:
     """Copy the database of every study and all files, compare every hash, then switch the home.
 
-    Nobody else can write these studies meanwhile. A move that is cut off changes nothing for the
-    home; the next one goes over the copies that it left. The old content stays: a database gets
+    Nobody else can write these studies meanwhile, and to a lake that was moved to files no more. A
+    move that is cut off changes nothing for the home; the next one goes over the copies that it
+    left. One to files holds the lake until then, or until a move to the lake undoes it. The old
+    content stays: a database gets
     the ending ``.moved``, other files are from then on the home's copies, a lake is left as it is.
     The key of keyed hashes stays where it is; a lake learns its name.
 
@@ -74,16 +78,19 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
     CorruptTable, CorruptAuditLog
         If something is not what its audit log says, before or after the copy.
     """
-    before = lake_settings(home)
+    before, mover = lake_settings(home), f"{gethostname()}:{Path(home).resolve()}"
+    was_cut_off = before is not None and free_home(before.catalog, before.data_path, mover)
     if before == lake:
+        if was_cut_off:
+            return Migration((), 0, 0, 0)
         raise StorageUnavailable(f"{home} keeps its studies there already; nothing was moved")
     studies = tuple(stored_studies(home))
     for study in studies:
         Warehouse(home, study, wait_seconds=wait_seconds).verify_tables()
     if lake is not None:
-        mark_home(lake.catalog, lake.data_path)
+        mark_home(lake.catalog, lake.data_path, mover)
     n_tables = n_entries = 0
-    with ExitStack() as sources:
+    with _held(home, before, mover), ExitStack() as sources:
         for study in studies:
             wait = BoundedWait(f"the warehouse of study {study!r}", wait_seconds)
             now, then = (database_in(home, study, at) for at in (before, lake))
@@ -93,15 +100,32 @@ def migrate(home: Path, lake: LakeSettings | None, *, wait_seconds: float = 120.
                 n_entries += audit_log.check_chain(copy)
         if tuple(stored_studies(home)) != studies:
             raise WarehouseBusy("a study was written first meanwhile; stop runs, and move again")
-        n_files = copy_files(files_in(home, before), files_in(home, lake))
+        n_files = copy_files(files_in(home, before), files_in(home, lake), Path(home))
         if lake is None:
             protect_releases(Path(home))
         else:
             KeyedHash(home).announce(files_in(home, lake))
         use_storage(home, lake)
+        if lake is not None:
+            free_home(lake.catalog, lake.data_path, mover)
         for study in studies:
             _put_aside(database_in(home, study, None), lake)
     return Migration(studies, n_tables, n_entries, n_files)
+
+
+@contextmanager
+def _held(home: Path, lake: LakeSettings | None, mover: str) -> Iterator[None]:
+    """Hold the place that a home moves away from; freed again if it is still there."""
+    if lake is None:
+        yield
+        return
+    hold_home(lake.catalog, lake.data_path, mover)
+    try:
+        yield
+    except BaseException:
+        if lake_settings(home) == lake:
+            free_home(lake.catalog, lake.data_path, mover)
+        raise
 
 
 def _copy_study(

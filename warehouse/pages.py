@@ -62,19 +62,19 @@ class PageStore:
         CorruptDocument
             If the page is not what was logged.
         """
-        with self._database.reading(self._wait()) as connection:
-            version = catalog.logged_version(connection, asset, "document")
-        copy = self._copy(asset)
+        version, copy = self._logged(asset), self._copy(asset)
         if version is None or (copy.is_file() and _sha256(copy.read_bytes()) == version):
             return copy
         name = self._name(asset, version)
         content = self._files.get(name)
-        if content is None or _sha256(content) != version:
-            raise CorruptDocument(
-                f"{self._files.place}/{name} is not what was logged as {asset}; make it again, or "
-                "restore it from a backup"
-            )
-        return self._shown(asset, content)
+        if content is not None and _sha256(content) == version:
+            return self._shown(asset, content)
+        if self._logged(asset) != version:  # replaced since we looked
+            return self.file(asset)
+        raise CorruptDocument(
+            f"{self._files.place}/{name} is not what was logged as {asset}; make it again, or "
+            "restore it from a backup"
+        )
 
     def faults(self, entries: Iterable[LogEntry]) -> Iterator[str]:
         """Name each page that is not there as it was logged, by all entries of pages in the log."""
@@ -93,6 +93,10 @@ class PageStore:
             known = {entry.data_version for entry in versions}
             if copy.is_file() and _sha256(copy.read_bytes()) not in known:
                 yield f"{document} was altered in its copy {copy}; hybrid report mends it"
+
+    def _logged(self, asset: str) -> str | None:
+        with self._database.reading(self._wait()) as connection:
+            return catalog.logged_version(connection, asset, "document")
 
     def _sweep(self, asset: str, *, but: set[str | None]) -> None:
         for name in self._files.names(f"pages/{self.study}/{table_name(asset)}"):

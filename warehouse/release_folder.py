@@ -114,9 +114,10 @@ def replace_folder(copy: Path, final: Path) -> None:
     """Put a checked copy into its place, unless another reader just did."""
     if final.is_dir():
         aside = final.with_name(f".{_FETCHED}-{secrets.token_hex(8)}")
-        final.chmod(0o700)
-        final.rename(aside)
-        remove_folder(aside)
+        with suppress(FileNotFoundError):  # put aside by another reader
+            final.chmod(0o700)
+            final.rename(aside)
+            remove_folder(aside)
     for path in (*copy.iterdir(), copy):
         sync(path)
     try:

@@ -18,7 +18,7 @@ from warehouse.errors import InvalidName, StorageUnavailable, reason
 from warehouse.private_files import FILE_MODE, make_private_folder, sync
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-_WRITING = ".writing"
+WRITING = ".writing"
 _LEFTOVER_SECONDS = 24 * 60 * 60.0
 
 
@@ -115,10 +115,12 @@ class SharedFolder:
     ----------
     root : pathlib.Path
         The folder; made, private to its owner, at the first write.
+    marker : str
+        Of a folder that all hosts mount: without this file, nothing but it is written.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = Path(root)
+    def __init__(self, root: Path, marker: str = "") -> None:
+        self._root, self._marker = Path(root), marker
         self._is_swept = False
 
     @property
@@ -197,7 +199,9 @@ class SharedFolder:
     @contextmanager
     def _written(self, name: str, content: IO[bytes]) -> Iterator[Path]:
         """Write a file of our own: two hosts may write one name at once."""
-        own = self._root / _WRITING / secrets.token_hex(8)
+        if self._marker not in ("", name):
+            (self._root / self._marker).stat()  # a folder that is not mounted may be there
+        own = self._root / WRITING / secrets.token_hex(8)
         for folder in (own.parent, self._path(name).parent):
             make_private_folder(folder)
         if not self._is_swept:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from warehouse.arrow_tables import storable_table
+from warehouse.arrow_tables import check_column_names, storable_table
 from warehouse.batch_file import BatchFile
 from warehouse.data_version import data_version_of
 from warehouse.errors import UnstorableTable
@@ -57,6 +57,7 @@ class TableBlocks:
             raise UnstorableTable("columns of one table have other numbers of rows")
         self.n_rows = self._strips[0].n_rows
         self.schema = pa.schema([field for strip in self._strips for field in strip.schema])
+        check_column_names(self.schema.names)
 
     @property
     def column_names(self) -> list[str]:

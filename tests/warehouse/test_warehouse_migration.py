@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from warehouse import (
     ModelStore,
     PageStore,
     Provenance,
+    ReleaseNotFound,
     ReleaseSlot,
     ReleaseStore,
     StorageUnavailable,
@@ -29,6 +31,8 @@ from warehouse import (
     use_storage,
 )
 from warehouse.databases import files_in, kept_files
+from warehouse.file_migration import copy_files
+from warehouse.shared_files import SharedFolder
 
 pytestmark = pytest.mark.lake
 ASSET = "cart/release_bundle"
@@ -122,7 +126,8 @@ def test_another_release_of_that_number_is_not_overwritten(
     full_home: Path, lake: LakeSettings
 ) -> None:
     there = files_in(full_home, lake)
-    there.put("releases/nhefs/cart/0001/release.json", b"of another home")
+    for name in ("release.json", "SHA256SUMS"):
+        there.put(f"releases/nhefs/cart/0001/{name}", b"of another home")
     with pytest.raises(StorageUnavailable, match="another release is there already: .*/0001/"):
         migrate(full_home, lake)
     assert lake_settings(full_home) is None
@@ -150,3 +155,32 @@ def test_a_killed_move_loses_nothing(full_home: Path, lake: LakeSettings) -> Non
         migrate(full_home, lake)
     assert read_from(full_home) == before
     assert kept_files(full_home).names("releases") != []
+
+
+def test_a_release_that_was_begun_is_none_after_the_move(
+    full_home: Path, lake: LakeSettings, origin: Provenance
+) -> None:
+    begun = "releases/nhefs/cart/0002/a.csv"
+    migrate(full_home, lake)
+    kept_files(full_home).put(begun, b"half of a release")
+    migrate(full_home, None)
+    assert check_audit(full_home, "nhefs").faults == ()
+    with pytest.raises(ReleaseNotFound, match="no release 2 of 'cart'"):
+        ReleaseStore(full_home, "nhefs").folder("cart", 2)
+    second = ReleaseStore(full_home, "nhefs").write(ASSET, contents, origin)
+    assert second.number == 2
+    migrate(full_home, lake)
+    assert kept_files(full_home).get(begun) is None
+    assert check_audit(full_home, "nhefs").faults == ()
+
+
+def test_a_large_file_is_copied_in_blocks(tmp_path: Path) -> None:
+    origin, copy = SharedFolder(tmp_path / "origin"), SharedFolder(tmp_path / "copy")
+    origin.put("models/1/m.json", b"1" * 40_000_000)
+    tracemalloc.start()
+    try:
+        assert copy_files(origin, copy, tmp_path / "home") == 1
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+    assert copy.get("models/1/m.json") == origin.get("models/1/m.json")

@@ -4,6 +4,7 @@ import errno
 import gc
 import resource
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -195,3 +196,18 @@ def test_a_table_laid_aside_by_columns_is_the_table_laid_aside_by_rows(tmp_path:
     assert empty.data_version == TableBlocks([table.iloc[:0]], tmp_path).data_version
     with pytest.raises(UnstorableTable, match="columns of one table have other numbers of rows"):
         TableOfColumns([table["row"], table["word"].iloc[1:]], tmp_path)
+
+
+def test_a_name_that_repeats_is_refused(tmp_path: Path) -> None:
+    columns = [pd.Series([1, 2], name="a"), pd.Series([3, 4], name="A")]
+    with pytest.raises(UnstorableTable, match="column 'A' appears twice"):
+        TableOfColumns(columns, tmp_path)
+
+
+def test_threads_read_what_is_there(tmp_path: Path) -> None:
+    columns = [pd.Series(np.arange(600_000.0) * k, name=f"x{k}") for k in range(3)]
+    blocks = TableOfColumns(columns, tmp_path)
+    with ThreadPoolExecutor(3) as threads:
+        read = list(threads.map(blocks.column, blocks.column_names * 2))
+    for column, expected in zip(read, columns * 2, strict=True):
+        pd.testing.assert_series_equal(column, expected)
