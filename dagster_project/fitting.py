@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from dagster_project.asset_run import AssetRun
+from dagster_project.workers import fits_hand_out, workers
 from hybrid_assets.generators import CovariateGenerator
+from hybrid_assets.generators.cart import CartGenerator
 from hybrid_assets.generators.fit_support import FitProgress, FitSupport
 from hybrid_assets.generators.gan import GanGenerator
 from hybrid_assets.generators.great import AS_PUBLISHED, GreatGenerator
@@ -43,9 +45,13 @@ class ProgressEvents:
 def fitted(run: AssetRun, generator: CovariateGenerator, schema: TableSchema) -> CovariateGenerator:
     """Fit to training rows at the digits that may be shown; networks tell how far they are.
 
-    A language model can be interrupted.
+    A language model can be interrupted; trees of many people are grown by several.
     """
     train = training_rows(run, schema)
+    if isinstance(generator, CartGenerator):
+        with workers(fits_hand_out(run.study)) as pool:
+            generator.support = FitSupport(workers=pool)
+            return generator.fit(train, schema, run.rng)
     if isinstance(generator, LlmGenerator | GanGenerator):
         generator.support = FitSupport(
             run.compute.chosen, run.compute.precision, ProgressEvents(run), run.unfinished_parts()

@@ -8,7 +8,19 @@ from functools import partial
 from dagster_project.core_turns import core_turn
 from dagster_project.engines import KUBERNETES_CORES, chosen_engine, n_cores
 from dagster_project.resources import hybrid_home
+from dagster_project.study_file import StudyFile
 from hybrid_assets.processes import LocalProcesses
+
+MANY_ROWS = 100_000
+
+
+def fits_hand_out(study: StudyFile) -> bool:
+    """Whether fits to a study's people may go to others, where they are many.
+
+    On a cluster a step asks for its cores before its people are counted: a study counts as large
+    by the synthetic rows that it wants. One machine need not be asked.
+    """
+    return chosen_engine() == "processes" or study.n_synthetic > MANY_ROWS
 
 
 @contextmanager

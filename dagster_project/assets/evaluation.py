@@ -1,5 +1,6 @@
 """What each generator's tables are worth: privacy, fidelity, effects."""
 
+from concurrent.futures import Executor
 from itertools import product
 
 import dagster as dg
@@ -43,7 +44,7 @@ from dagster_project.synthetic_tables import (
     sampled_rows,
     synthetic_tables,
 )
-from dagster_project.workers import workers
+from dagster_project.workers import fits_hand_out, workers
 from hybrid_assets.blocks import sampling_note
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows
 from hybrid_assets.errors import EstimationError
@@ -177,10 +178,12 @@ def _effect_estimates(make: AssetFactory, generator: str, tables: list[str]) -> 
         deps=["splits", *tables],
         kinds={"duckdb", "scikitlearn"},
         privacy="derived",
+        hands_out=fits_hand_out(make.study),
     )
     def effect_estimates(run: AssetRun) -> AssetResult:
         """The effect as an analyst would estimate it from the hybrid and full-synthetic tables."""
-        rows, left_out = _effects(run)
+        with workers(fits_hand_out(run.study)) as pool:
+            rows, left_out = _effects(run, pool)
         return run.record_table(
             rows,
             comments={name: EFFECT_COMMENTS[name] for name in rows.columns},
@@ -227,7 +230,7 @@ def _score_table(scores: dict[str, PredictiveScore | None]) -> dg.MarkdownMetada
     return small_table(pd.DataFrame(rows, columns=columns))
 
 
-def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
+def _effects(run: AssetRun, pool: Executor | None) -> tuple[pd.DataFrame, list[str]]:
     """Estimate as an analyst would who knows how treatment was drawn, where it was by design.
 
     One fold draw is enough: it moves an estimate by about 6 % of a naive
@@ -241,7 +244,8 @@ def _effects(run: AssetRun) -> tuple[pd.DataFrame, list[str]]:
     for kind, asset in synthetic_tables(run).items():
         table = run.sample(asset, schema)
         rng = study.random_generator(f"{run.asset}/{kind}")
-        fits = (cross_fit(table, schema, settings, rng.spawn(1)[0], by_design[kind]),)
+        draw = rng.spawn(1)[0]
+        fits = (cross_fit(table, schema, settings, draw, by_design[kind], workers=pool),)
         found = estimate_effects(fits, study.questions)
         for stratum, asked in product(
             strata_of(table, schema, study.subgroups), study.questions.one_by_one()

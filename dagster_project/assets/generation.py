@@ -25,7 +25,7 @@ from dagster_project.private_fit import paid_law
 from dagster_project.row_scores import can_score
 from dagster_project.stored_generator import stored_generator
 from dagster_project.truth_columns import TRUTH_COMMENTS, with_truth
-from dagster_project.workers import workers
+from dagster_project.workers import fits_hand_out, workers
 from hybrid_assets.generators import GENERATORS, CovariateGenerator, DrawReport, ValidRows
 from hybrid_assets.hybrid_draw import HybridDraw
 from hybrid_assets.report.figures import learning_curve_plot
@@ -78,7 +78,12 @@ class Branch:
         return is_private(self.make.study, self.generator)
 
     @property
-    def hands_out(self) -> bool:
+    def fits_hand_out(self) -> bool:
+        """Whether a fit may be handed out: one tree for each column."""
+        return self.kind == "cart" and fits_hand_out(self.make.study)
+
+    @property
+    def draws_hand_out(self) -> bool:
         """Whether a draw of the study's size pays to be handed out."""
         n_rows = GENERATORS[self.kind].rows_handed_out
         return n_rows is not None and self.make.study.n_synthetic > n_rows
@@ -108,6 +113,7 @@ def _fitted_generator(branch: Branch) -> dg.AssetsDefinition:
         kinds={KINDS[branch.kind]},
         privacy="confidential",
         pool=branch.pool,
+        hands_out=branch.fits_hand_out,
         once=branch.is_private,
     )
     def fitted_generator(run: AssetRun) -> AssetResult:
@@ -137,7 +143,7 @@ def _synthetic_covariates(branch: Branch) -> dg.AssetsDefinition:
         kinds={"duckdb", KINDS[branch.kind]},
         privacy=branch.privacy,
         pool=branch.pool,
-        hands_out=branch.hands_out,
+        hands_out=branch.draws_hand_out,
     )
     def synthetic_covariates(run: AssetRun) -> AssetResult:
         """Covariates drawn from the fitted generator; rows that break the schema are dropped."""
@@ -146,7 +152,7 @@ def _synthetic_covariates(branch: Branch) -> dg.AssetsDefinition:
         model = stored_generator(run, schema)
         parts = run.unfinished_parts()
         drawn = ValidRows(model, schema, run.study.n_synthetic, run.rng, parts)
-        with workers(branch.hands_out) as pool:
+        with workers(branch.draws_hand_out) as pool:
             rows = run.in_blocks(map(schema.stored, drawn.blocks(pool)))
         recorded = run.record_table(
             rows,
@@ -198,7 +204,7 @@ def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
     # a model that scores rows stays beside its table
     keeps_model = can_score(branch.make.study, branch.generator)
     # a network's fit needs the core that a step which hands out does not ask for
-    hands_out = branch.hands_out and branch.pool is None
+    draws_hand_out = branch.draws_hand_out and branch.pool is None
 
     @branch.make.asset(
         full,
@@ -206,7 +212,7 @@ def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
         kinds={"duckdb", KINDS[branch.kind]},
         privacy="confidential" if keeps_model else branch.privacy,
         pool=branch.pool,
-        hands_out=hands_out,
+        hands_out=draws_hand_out or branch.fits_hand_out,
     )
     def full_synthetic(run: AssetRun) -> AssetResult:
         """The generator alone, treatment and outcome included: the baseline that fails."""
@@ -215,7 +221,7 @@ def _full_synthetic(branch: Branch) -> dg.AssetsDefinition:
         rng = run.study.random_generator(f"{full}/rows")
         parts = run.unfinished_parts()
         drawn = ValidRows(model, schema, run.study.n_synthetic, rng, parts)
-        with workers(hands_out) as pool:
+        with workers(draws_hand_out) as pool:
             rows = run.in_blocks(map(schema.stored, drawn.blocks(pool)))
         recorded = run.record_table(
             rows,

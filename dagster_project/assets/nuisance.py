@@ -7,6 +7,7 @@ from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.column_lineage import lineage
 from dagster_project.display import small_table
+from dagster_project.workers import fits_hand_out, workers
 from hybrid_assets.effects import EFFECT_COMMENTS, effect_rows, seed_tmle
 from hybrid_assets.estimators import (
     EffectEstimate,
@@ -33,12 +34,15 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         blocking=False,
     )
 
+    hands_out = fits_hand_out(make.study)
+
     @make.asset(
         "propensity_model",
         deps=["splits"],
         kinds={"scikitlearn"},
         privacy="confidential",
         checks=[positivity],
+        hands_out=hands_out,
     )
     def propensity_model(run: AssetRun) -> AssetResult:
         """P(treatment | covariates): the design's coin, or a model fitted to the training rows."""
@@ -52,7 +56,13 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
             checks=[_positivity(found, run.study.gates.max_extreme_share)],
         )
 
-    @make.asset("outcome_model", deps=["splits"], kinds={"scikitlearn"}, privacy="confidential")
+    @make.asset(
+        "outcome_model",
+        deps=["splits"],
+        kinds={"scikitlearn"},
+        privacy="confidential",
+        hands_out=hands_out,
+    )
     def outcome_model(run: AssetRun) -> AssetResult:
         """E[outcome | treatment, covariates] in each arm, and the spread around it."""
         schema, train, fits = _cross_fits(run)
@@ -61,7 +71,9 @@ def nuisance_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
         stack = _stack_table([fit.outcome_stack for fit in fits], seen)
         return run.record_model(model.to_files(), metadata={"stack": stack, **lineage(run, schema)})
 
-    @make.asset("seed_estimates", deps=["splits"], kinds={"duckdb"}, privacy="derived")
+    @make.asset(
+        "seed_estimates", deps=["splits"], kinds={"duckdb"}, privacy="derived", hands_out=hands_out
+    )
     def seed_estimates(run: AssetRun) -> AssetResult:
         """The study's own effect: what every hybrid table must keep."""
         rows = _seed_effects(run)
@@ -100,11 +112,11 @@ def _cross_fits(run: AssetRun) -> tuple[TableSchema, pd.DataFrame, tuple[CrossFi
     study, schema = run.study, run.schema()
     train = run.part("train", schema)
     rng = study.random_generator("nuisance_models")
-    return (
-        schema,
-        train,
-        cross_fit_draws(train, schema, study.nuisance_models, rng, study.known_propensity),
-    )
+    with workers(fits_hand_out(study)) as pool:
+        fits = cross_fit_draws(
+            train, schema, study.nuisance_models, rng, study.known_propensity, workers=pool
+        )
+    return schema, train, fits
 
 
 def _stack_table(stacks: list[Stack], seen: str) -> dg.MarkdownMetadataValue:
@@ -132,7 +144,10 @@ def _seed_effects(run: AssetRun) -> pd.DataFrame:
 def _answers(run: AssetRun, settings: AnyNuisanceSettings) -> list[EffectEstimate]:
     study, schema = run.study, run.schema()
     seed = run.part("seed", schema)
-    fits = cross_fit_draws(seed, schema, settings, run.rng, study.known_propensity)
+    with workers(fits_hand_out(study)) as pool:
+        fits = cross_fit_draws(
+            seed, schema, settings, run.rng, study.known_propensity, workers=pool
+        )
     strata = strata_of(seed, schema, study.subgroups)
     return [
         *estimate_effects(fits, study.questions),

@@ -1,5 +1,7 @@
 """What the study can say where overlap is poor, and what each way out of it estimates."""
 
+from concurrent.futures import Executor
+
 import dagster as dg
 import pandas as pd
 from pydantic import TypeAdapter
@@ -7,6 +9,7 @@ from pydantic import TypeAdapter
 from dagster_project.asset_factory import AssetFactory
 from dagster_project.asset_run import AssetResult, AssetRun
 from dagster_project.display import small_table
+from dagster_project.workers import fits_hand_out, workers
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.nuisance import CrossFit, cross_fit_draws
 from hybrid_assets.positivity import (
@@ -31,13 +34,18 @@ def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     """Declare ``positivity_evaluation``."""
 
     @make.asset(
-        "positivity_evaluation", deps=["splits"], kinds={"duckdb", "scikitlearn"}, privacy="derived"
+        "positivity_evaluation",
+        deps=["splits"],
+        kinds={"duckdb", "scikitlearn"},
+        privacy="derived",
+        hands_out=fits_hand_out(make.study),
     )
     def positivity_evaluation(run: AssetRun) -> AssetResult:
         """Where overlap fails, and what each way to deal with it estimates, for whom."""
         schema = run.schema()
         seed = run.part("seed", schema)
-        fits = seed_cross_fits(run, seed)
+        with workers(fits_hand_out(run.study)) as pool:
+            fits = seed_cross_fits(run, seed, pool)
         g = combined_propensity(fits)
         found = overlap(g, fits[0].treatment, seed, schema)
         note = IN_SAMPLE_INTERVALS if run.study.recipe == "published" else ""
@@ -59,11 +67,15 @@ def positivity_assets(make: AssetFactory) -> list[dg.AssetsDefinition]:
     return [positivity_evaluation]
 
 
-def seed_cross_fits(run: AssetRun, seed: pd.DataFrame) -> tuple[CrossFit, ...]:
+def seed_cross_fits(
+    run: AssetRun, seed: pd.DataFrame, workers: Executor | None = None
+) -> tuple[CrossFit, ...]:
     """Cross-fit the seed with the folds of ``seed_estimates``."""
     study = run.study
     rng = study.random_generator("seed_estimates")
-    return cross_fit_draws(seed, run.schema(), study.nuisance_models, rng, study.known_propensity)
+    return cross_fit_draws(
+        seed, run.schema(), study.nuisance_models, rng, study.known_propensity, workers=workers
+    )
 
 
 def overlap_table(found: OverlapDiagnostics) -> dg.MarkdownMetadataValue:

@@ -11,9 +11,14 @@ from pydantic import Field, ValidationError
 
 from hybrid_assets.errors import InvalidModelFiles
 from hybrid_assets.generators.base import GeneratorSettings, reading_files, require_complete
-from hybrid_assets.generators.cart_trees import DonorTree, grow_tree
+from hybrid_assets.generators.cart_trees import DonorTree, grow_tree, shared_values
+from hybrid_assets.generators.fit_support import ALONE
+from hybrid_assets.handing_out import ThisProcess
 from hybrid_assets.randomness import drawn_seed
 from hybrid_assets.schema import ColumnKind, ColumnSchema, TableSchema
+
+# ten trees of 200,000 people take 14 CPU s; a process that grows trees takes 2 to start
+PEOPLE_HANDED_OUT = 50_000
 
 
 class CartSettings(GeneratorSettings):
@@ -47,10 +52,11 @@ class CartGenerator:
 
     def __init__(self, settings: CartSettings) -> None:
         self.settings = settings
+        self.support = ALONE
         self.learning_curve_: pd.DataFrame | None = None
 
     def fit(self, table: pd.DataFrame, schema: TableSchema, rng: np.random.Generator) -> Self:
-        """Grow one tree for each column on the columns before it.
+        """Grow one tree for each column on the columns before it, in processes that are lent.
 
         Raises
         ------
@@ -58,21 +64,14 @@ class CartGenerator:
             If the table is empty, lacks columns or holds missing values.
         """
         require_complete(table, schema)
-        canonical = schema.canonical(table)
         self.schema_ = schema
-        self.trees_: list[DonorTree] = []
-        predictors = np.empty((len(canonical), 0), dtype=np.float32)
-        for column in schema.columns:
-            target = _as_numbers(canonical[column.name])
-            tree = grow_tree(
-                predictors,
-                target,
-                is_label=column.is_discrete_set,
-                min_leaf=self.settings.min_leaf,
-                random_seed=drawn_seed(rng),
-            )
-            self.trees_.append(tree)
-            predictors = np.hstack([predictors, _as_predictors(column, target, tree)])
+        seeds = [drawn_seed(rng) for _ in schema.columns]
+        grow = ColumnTrees(schema.canonical(table), schema, self.settings.min_leaf)
+        pays = len(table) > PEOPLE_HANDED_OUT and len(seeds) > 1
+        workers = (self.support.workers if pays else None) or ThisProcess()
+        # late columns have most predictors: whoever is given one last keeps the others waiting
+        grown = workers.map(grow, reversed(range(len(seeds))), reversed(seeds))
+        self.trees_ = list(grown)[::-1]
         return self
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -85,7 +84,8 @@ class CartGenerator:
             else:
                 values = _in_range_and_rounded(column, tree.draw_smoothed(predictors, rng))
             columns[column.name] = _as_column(column, values)
-            predictors = np.hstack([predictors, _as_predictors(column, values, tree)])
+            encoded = _as_predictors(column, values, tree.shared_values)
+            predictors = np.hstack([predictors, encoded])
         return pd.DataFrame(columns)
 
     def to_files(self) -> dict[str, bytes]:
@@ -133,6 +133,41 @@ class CartGenerator:
         return generator
 
 
+class ColumnTrees:
+    """Grows the tree of any one column, from training rows that are encoded once.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n, p)
+        Canonical.
+    schema : TableSchema
+        Its columns in order.
+    min_leaf : int
+    """
+
+    def __init__(self, table: pd.DataFrame, schema: TableSchema, min_leaf: int) -> None:
+        self._is_label = [column.is_discrete_set for column in schema.columns]
+        self._min_leaf = min_leaf
+        self._targets = [_as_numbers(table[name]) for name in schema.names]
+        encoded = [
+            _as_predictors(column, target, shared_values(target, min_leaf))
+            for column, target in zip(schema.columns, self._targets, strict=True)
+        ]
+        self._n_before = np.cumsum([0, *(each.shape[1] for each in encoded)])
+        # by column, as a tree looks at them
+        self._predictors = np.asfortranarray(np.hstack(encoded))
+
+    def __call__(self, position: int, random_seed: int) -> DonorTree:
+        """Grow the tree of the column at `position` on those before it."""
+        return grow_tree(
+            self._predictors[:, : self._n_before[position]],
+            self._targets[position],
+            is_label=self._is_label[position],
+            min_leaf=self._min_leaf,
+            random_seed=random_seed,
+        )
+
+
 def _as_numbers(values: pd.Series) -> np.ndarray:
     """Give a canonical column as float64; categories as the positions of their levels."""
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -146,10 +181,10 @@ def _as_column(column: ColumnSchema, values: np.ndarray) -> pd.Series:
     return pd.Series(values).astype(column.dtype)
 
 
-def _as_predictors(column: ColumnSchema, values: np.ndarray, tree: DonorTree) -> np.ndarray:
+def _as_predictors(column: ColumnSchema, values: np.ndarray, shared: np.ndarray) -> np.ndarray:
     """Give the predictors, float32 of shape (n, k), that a column is to later trees."""
     if column.kind is ColumnKind.CATEGORICAL:
-        indicators: np.ndarray = values[:, None] == tree.shared_values
+        indicators: np.ndarray = values[:, None] == shared
         return indicators.astype(np.float32)
     return values[:, None].astype(np.float32)
 

@@ -93,6 +93,12 @@ class DonorTree:
         return drawn
 
 
+def shared_values(target: np.ndarray, min_leaf: int) -> np.ndarray:
+    """Give the values that at least `min_leaf` people share, ascending."""
+    values, n_people = np.unique(target, return_counts=True)
+    return np.asarray(values[n_people >= min_leaf], dtype=np.float64)
+
+
 def grow_tree(
     predictors: np.ndarray,
     target: np.ndarray,
@@ -125,8 +131,7 @@ def grow_tree(
 
     kind = DecisionTreeClassifier if is_label else DecisionTreeRegressor
     rows = predictors if predictors.shape[1] else np.zeros((len(target), 1), dtype=np.float32)
-    values, n_people = np.unique(target, return_counts=True)
-    shares = n_people / len(target)
+    shares = np.unique(target, return_counts=True)[1] / len(target)
     root_impurity = 1 - shares @ shares if is_label else np.var(target)
     nodes = kind(
         min_samples_leaf=min_leaf,
@@ -146,7 +151,7 @@ def grow_tree(
         threshold=nodes.tree_.threshold.astype(np.float64),
         first_donor=first_donor,
         donors=donors,
-        shared_values=values[n_people >= min_leaf].astype(np.float64),
+        shared_values=shared_values(target, min_leaf),
         centre=centre,
         spread=spread,
         bandwidth=bandwidth,

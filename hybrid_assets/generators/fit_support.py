@@ -1,8 +1,9 @@
-"""What the caller of a long fit may lend it: a device, an ear for progress, a place to pause."""
+"""What the caller of a long fit may lend it: a device, an ear, a place to pause, helping hands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -61,6 +62,8 @@ class FitSupport:
         Where to pause.
     checkpoint_every : int
         Steps between checkpoints.
+    workers : Executor, optional
+        For what is fitted column by column.
     """
 
     device: str = "cpu"
@@ -68,6 +71,7 @@ class FitSupport:
     on_progress: Callable[[FitProgress], None] | None = None
     checkpoints: Checkpoints | None = None
     checkpoint_every: int = 200
+    workers: Executor | None = None
 
     def tell(self, progress: FitProgress) -> None:
         """Report, if somebody listens."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 
 from hybrid_assets.errors import EstimationError
-from hybrid_assets.nuisance.observed import Observed, outcome_library, propensity_library
+from hybrid_assets.nuisance.library import one_thread
+from hybrid_assets.nuisance.observed import Observed
+from hybrid_assets.nuisance.out_of_fold import FoldFits, out_of_fold
 from hybrid_assets.nuisance.settings import AnyNuisanceSettings, ForestSettings, NuisanceSettings
 from hybrid_assets.nuisance.stacking import Stack, fit_stack
 from hybrid_assets.schema import TableSchema
 
 PUBLISHED_BOUND = 1e-6
-Splits = list[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,6 +103,8 @@ def cross_fit(
     settings: AnyNuisanceSettings,
     rng: np.random.Generator,
     known_propensity: float | None = None,
+    *,
+    workers: Executor | None = None,
 ) -> CrossFit:
     """Fit every nuisance without each fold in turn and predict the fold.
 
@@ -113,6 +119,8 @@ def cross_fit(
         Draws the folds.
     known_propensity : float in (0, 1), optional
         The treatment probability of a randomised trial; nothing is fitted for it.
+    workers : Executor, optional
+        Fits the learners where there are many rows; this process if None. The result is the same.
 
     Raises
     ------
@@ -125,29 +133,9 @@ def cross_fit(
     ----------
     Chernozhukov et al. 2018, doi:10.1111/ectj.12097.
     """
-    from threadpoolctl import threadpool_limits
-
     observed = Observed.from_table(table, schema, settings)
-    bound = (
-        PUBLISHED_BOUND if isinstance(settings, ForestSettings) else propensity_bound(len(table))
-    )
-    fold_ids = _fold_ids(observed, settings, rng)
-    splits = _splits(fold_ids)
-    with threadpool_limits(limits=1):
-        g, g_stack = _propensity(observed, settings, splits, known_propensity)
-        q, q_stack = _outcome(observed, settings, splits)
-    return CrossFit(
-        treatment=observed.treatment,
-        outcome=observed.outcome,
-        propensity_unbounded=g,
-        propensity=np.clip(g, bound, 1.0 - bound),
-        outcome_control=q[0],
-        outcome_treated=q[1],
-        fold_ids=fold_ids,
-        bound=bound,
-        propensity_stack=g_stack,
-        outcome_stack=q_stack,
-    )
+    folds = [_fold_ids(observed, settings, rng)]
+    return _cross_fits(observed, settings, folds, known_propensity, workers)[0]
 
 
 def with_outcome(
@@ -163,11 +151,11 @@ def with_outcome(
     schema, settings
         Those of `fit`.
     """
-    from threadpoolctl import threadpool_limits
-
     observed = Observed.from_table(table, schema, settings)
-    with threadpool_limits(limits=1):
-        q, q_stack = _outcome(observed, settings, _splits(fit.fold_ids))
+    words = settings.outcome_library
+    with one_thread(words):
+        wanted = [FoldFits("outcome", word, fit.fold_ids) for word in words]
+        q, q_stack = _outcome(observed, settings, iter(out_of_fold(observed, wanted)))
     return replace(
         fit,
         outcome=observed.outcome,
@@ -183,12 +171,13 @@ def cross_fit_draws(
     settings: AnyNuisanceSettings,
     rng: np.random.Generator,
     known_propensity: float | None = None,
+    *,
+    workers: Executor | None = None,
 ) -> tuple[CrossFit, ...]:
     """Repeat `cross_fit` with fresh folds, `settings.n_fold_draws` times (once if in-sample)."""
-    return tuple(
-        cross_fit(table, schema, settings, draw, known_propensity)
-        for draw in rng.spawn(settings.n_fold_draws)
-    )
+    observed = Observed.from_table(table, schema, settings)
+    folds = [_fold_ids(observed, settings, draw) for draw in rng.spawn(settings.n_fold_draws)]
+    return _cross_fits(observed, settings, folds, known_propensity, workers)
 
 
 def stratified_folds(strata: np.ndarray, n_folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -217,51 +206,75 @@ def _fold_ids(
     return stratified_folds(2 * observed.treatment + outcome_stratum, settings.n_folds, rng)
 
 
-def _splits(fold_ids: np.ndarray) -> Splits:
-    """Give the rows to fit on and to predict, fold by fold; one fold is all in-sample."""
-    folds = np.unique(fold_ids)
-    if len(folds) == 1:
-        return [(np.arange(len(fold_ids)),) * 2]
-    return [(np.flatnonzero(fold_ids != k), np.flatnonzero(fold_ids == k)) for k in folds]
+def _cross_fits(
+    observed: Observed,
+    settings: AnyNuisanceSettings,
+    folds: list[np.ndarray],
+    known: float | None,
+    workers: Executor | None,
+) -> tuple[CrossFit, ...]:
+    """Fit everything for every fold draw, then stack draw by draw."""
+    if known is not None and not 0.0 < known < 1.0:
+        raise EstimationError(f"a known propensity lies strictly between 0 and 1; got {known}")
+    _bound(observed, settings)  # refuses too few rows before anything is fitted
+    g_words = settings.propensity_library if known is None else ()
+    wanted: list[FoldFits] = []
+    for fold_ids in folds:
+        wanted += [FoldFits("propensity", word, fold_ids) for word in g_words]
+        wanted += [FoldFits("outcome", word, fold_ids) for word in settings.outcome_library]
+    with one_thread({fits.learner for fits in wanted}):
+        predicted = iter(out_of_fold(observed, wanted, workers))
+        return tuple(_stacked(observed, settings, ids, predicted, known) for ids in folds)
+
+
+def _stacked(
+    observed: Observed,
+    settings: AnyNuisanceSettings,
+    fold_ids: np.ndarray,
+    predicted: Iterator[np.ndarray],
+    known: float | None,
+) -> CrossFit:
+    """Stack what was predicted for one fold draw."""
+    bound = _bound(observed, settings)
+    if known is None:
+        g, g_stack = _propensity(observed, settings, predicted)
+    else:
+        g, g_stack = np.full(len(observed.treatment), float(known)), None
+    q, q_stack = _outcome(observed, settings, predicted)
+    return CrossFit(
+        treatment=observed.treatment,
+        outcome=observed.outcome,
+        propensity_unbounded=g,
+        propensity=np.clip(g, bound, 1.0 - bound),
+        outcome_control=q[0],
+        outcome_treated=q[1],
+        fold_ids=fold_ids,
+        bound=bound,
+        propensity_stack=g_stack,
+        outcome_stack=q_stack,
+    )
+
+
+def _bound(observed: Observed, settings: AnyNuisanceSettings) -> float:
+    if isinstance(settings, ForestSettings):
+        return PUBLISHED_BOUND
+    return propensity_bound(len(observed.treatment))
 
 
 def _propensity(
-    observed: Observed, settings: AnyNuisanceSettings, splits: Splits, known: float | None
+    observed: Observed, settings: AnyNuisanceSettings, predicted: Iterator[np.ndarray]
 ) -> tuple[np.ndarray, Stack | None]:
-    if known is not None:
-        if not 0.0 < known < 1.0:
-            raise EstimationError(f"a known propensity lies strictly between 0 and 1; got {known}")
-        return np.full(len(observed.treatment), float(known)), None
-    library = propensity_library(settings)
-    predictions = np.empty((len(observed.treatment), len(library)))
-    for k, learner in enumerate(library):
-        basis = observed.matrices[learner.basis]
-        for train, test in splits:
-            fitted = learner.fit(basis[train], observed.treatment[train], True)
-            predictions[test, k] = fitted.predict(basis[test])
-    words = tuple(learner.word for learner in library)
+    words = tuple(settings.propensity_library)
+    predictions = np.column_stack(list(islice(predicted, len(words))))
     stack = fit_stack(words, predictions, observed.treatment, True)
     return stack.combine(predictions), stack
 
 
 def _outcome(
-    observed: Observed, settings: AnyNuisanceSettings, splits: Splits
+    observed: Observed, settings: AnyNuisanceSettings, predicted: Iterator[np.ndarray]
 ) -> tuple[np.ndarray, Stack]:
-    library, design = outcome_library(settings), observed.arm_design
-    predictions = np.empty((2, len(observed.outcome), len(library)))
-    for k, learner in enumerate(library):
-        basis = observed.matrices[learner.basis]
-        for train, test in splits:
-            arms = design.fit(
-                learner,
-                basis[train],
-                observed.treatment[train],
-                observed.outcome[train],
-                observed.is_binary,
-            )
-            for arm, fitted in enumerate(arms):
-                predictions[arm, test, k] = fitted.predict(design.matrix(basis[test], arm))
+    words = tuple(settings.outcome_library)
+    predictions = np.stack(list(islice(predicted, len(words))), axis=-1)
     own_arm = predictions[observed.treatment.astype(int), np.arange(len(observed.outcome))]
-    words = tuple(learner.word for learner in library)
     stack = fit_stack(words, own_arm, observed.outcome, observed.is_binary)
     return stack.combine(predictions), stack

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +39,7 @@ class Learner:
     word: str
     basis: BasisWord
     fit_design: Callable[[np.ndarray, np.ndarray, bool], Predictor]
+    imports: str = "numpy"
 
     def fit(self, design: np.ndarray, target: np.ndarray, is_binary: bool) -> Predictor:
         """Fit to a design matrix (n, p) and target (n,); a target without variation gives its mean.
@@ -58,11 +61,25 @@ LEARNERS: dict[str, Learner] = {
         Learner("linear", "linear", partial(fit_ridge, penalty=RIDGE_PENALTY)),
         Learner("spline", "spline", partial(fit_ridge, penalty=RIDGE_PENALTY)),
         Learner("pairwise", "pairwise", partial(fit_ridge, penalty=PAIRWISE_PENALTY)),
-        Learner("boosting", "linear", fit_boosting),
+        Learner("boosting", "linear", fit_boosting, "sklearn.ensemble"),
         Learner("parametric", "parametric", partial(fit_ridge, penalty=0.0)),
-        Learner("forest", "recorded", fit_forest),
+        Learner("forest", "recorded", fit_forest, "sklearn.ensemble"),
     )
 }
+
+
+@contextmanager
+def one_thread(words: Iterable[str]) -> Iterator[None]:
+    """Fit learners on one thread, so that sums have a fixed order and cores are left to others.
+
+    What a learner imports is imported first: a limit does not hold threads that come later.
+    """
+    from threadpoolctl import threadpool_limits
+
+    for word in words:
+        import_module(LEARNERS[word].imports)
+    with threadpool_limits(limits=1):
+        yield
 
 
 def predictor_from_json(state: dict[str, Any]) -> Predictor:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hybrid_assets.errors import EstimationError
 from hybrid_assets.nuisance.basis import BasisWord, CovariateBasis, main_effect_names
-from hybrid_assets.nuisance.library import LEARNERS, ArmDesign, Learner
+from hybrid_assets.nuisance.library import ArmDesign
 from hybrid_assets.nuisance.settings import (
     AnyNuisanceSettings,
     ForestSettings,
@@ -24,13 +24,12 @@ MIN_ROWS_PER_ARM_MODEL = 100
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Observed:
-    """One table, encoded once.
+    """One table, and how its covariates are encoded.
 
     Attributes
     ----------
     basis : CovariateBasis
-    matrices : dict of str to ndarray
-        Design matrices (n, n_columns) by basis word.
+    covariates : DataFrame, shape (n, p)
     treatment, outcome : ndarray, shape (n,)
     is_binary : bool
         Whether the outcome is.
@@ -40,7 +39,7 @@ class Observed:
     """
 
     basis: CovariateBasis
-    matrices: dict[BasisWord, np.ndarray]
+    covariates: pd.DataFrame
     treatment: np.ndarray
     outcome: np.ndarray
     is_binary: bool
@@ -67,32 +66,19 @@ class Observed:
         squares = settings.squares if isinstance(settings, ParametricSettings) else ()
         _require_known(squares, covariates, numeric=True)
         basis = CovariateBasis.fit(table, covariates, squares)
-        words = {
-            learner.basis for learner in (*propensity_library(settings), *outcome_library(settings))
-        }
         smallest_arm = int(min(treatment.sum(), (1 - treatment).sum()))
         return cls(
             basis=basis,
-            matrices=basis.matrices(table, words),
+            covariates=table[covariates.names],
             treatment=treatment,
             outcome=outcome,
             is_binary=is_binary,
             arm_design=_arm_design(settings, covariates, smallest_arm),
         )
 
-
-def propensity_library(settings: AnyNuisanceSettings) -> tuple[Learner, ...]:
-    """Give the learners of the propensity model."""
-    return _learners(settings.propensity_library)
-
-
-def outcome_library(settings: AnyNuisanceSettings) -> tuple[Learner, ...]:
-    """Give the learners of the outcome model."""
-    return _learners(settings.outcome_library)
-
-
-def _learners(words: Iterable[str]) -> tuple[Learner, ...]:
-    return tuple(LEARNERS[word] for word in words)
+    def matrix(self, word: BasisWord) -> np.ndarray:
+        """Make the design matrix of a basis, shape (n, n_columns): much larger than the table."""
+        return self.basis.matrices(self.covariates, {word})[word]
 
 
 def _arm_design(

@@ -145,7 +145,7 @@ def fit_outcome_model(
     with threadpool_limits(limits=1):
         for word, weight in used(mean_weights([fit.outcome_stack for fit in cross_fits])):
             learner = LEARNERS[word]
-            basis = observed.matrices[learner.basis]
+            basis = observed.matrix(learner.basis)
             fitted = observed.arm_design.fit(learner, basis, a, y, observed.is_binary)
             members.append(Member(word, weight, *fitted))
         is_bare = observed.is_binary or isinstance(settings, ForestSettings)

@@ -115,7 +115,7 @@ def fit_propensity_model(
     with threadpool_limits(limits=1):
         for word, weight in used(mean_weights(stacks)) if stacks else ():
             learner = LEARNERS[word]
-            fitted = learner.fit(observed.matrices[learner.basis], observed.treatment, True)
+            fitted = learner.fit(observed.matrix(learner.basis), observed.treatment, True)
             members.append(Member(word, weight, fitted, fitted))
     share = float(observed.treatment.mean())
     return PropensityModel(schema, known, share, observed.basis, tuple(members))

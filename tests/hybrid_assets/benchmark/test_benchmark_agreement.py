@@ -46,11 +46,11 @@ def plain_nuisances(table, schema, words, fold_ids):
     for fold in range(N_FOLDS):
         train, test = fold_ids != fold, fold_ids == fold
         for k, word in enumerate(words[0]):
-            x = seen.matrices[LEARNERS[word].basis]
+            x = seen.matrix(LEARNERS[word].basis)
             fitted = LEARNERS[word].fit(x[train], seen.treatment[train], True)
             g[test, k] = fitted.predict(x[test])
         for k, word in enumerate(words[1]):
-            x = seen.matrices[LEARNERS[word].basis]
+            x = seen.matrix(LEARNERS[word].basis)
             arms = seen.arm_design.fit(
                 LEARNERS[word], x[train], seen.treatment[train], seen.outcome[train], seen.is_binary
             )

@@ -9,6 +9,8 @@ from hybrid_assets.errors import GeneratorError, InvalidModelFiles
 from hybrid_assets.generators.cart import CartGenerator, CartSettings
 from hybrid_assets.generators.cart_trees import grow_tree
 from hybrid_assets.generators.drawing import draw_valid
+from hybrid_assets.generators.fit_support import FitSupport
+from hybrid_assets.processes import LocalProcesses
 from hybrid_assets.schema import TableSchema
 
 SETTINGS = CartSettings()
@@ -179,3 +181,14 @@ def test_damaged_files_are_refused(mixed_table, name):
     del files[name]
     with pytest.raises(InvalidModelFiles, match=r"cannot be read \(KeyError\)"):
         CartGenerator.from_files(files, SETTINGS, schema)
+
+
+def test_trees_grown_in_processes_are_those_of_one(mixed_table, monkeypatch):
+    table, schema = mixed_table
+    alone = fitted(table, schema)
+    monkeypatch.setattr("hybrid_assets.generators.cart.PEOPLE_HANDED_OUT", 10)
+    generator = CartGenerator(SETTINGS)
+    with LocalProcesses(2) as workers:
+        generator.support = FitSupport(workers=workers)
+        generator.fit(table, schema, np.random.default_rng(1))
+    assert generator.to_files() == alone.to_files()

@@ -98,7 +98,7 @@ def test_products_of_many_levels_are_limited():
     )
     observed = Observed.from_table(table, schema, settings)
     # 199 main effects, 5 curves of age, 100 products
-    assert observed.matrices["pairwise"].shape == (1000, 304)
+    assert observed.matrix("pairwise").shape == (1000, 304)
     (fit,) = cross_fit_draws(table, schema, settings, rng)
     assert np.isfinite(fit.outcome_observed_arm).all()
     counts = (table[names].to_numpy()[:, :, None] == np.array(levels[1:])).sum(axis=0).ravel()

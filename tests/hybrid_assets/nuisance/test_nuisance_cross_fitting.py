@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +19,7 @@ from hybrid_assets.nuisance import (
 from hybrid_assets.nuisance.basis import CovariateBasis
 from hybrid_assets.nuisance.cross_fitting import stratified_folds
 from hybrid_assets.nuisance.regression import fit_ridge
+from hybrid_assets.processes import LocalProcesses
 
 DESIGN = DESIGNS["confounded_binary"]
 SCHEMA = DESIGN.schema()
@@ -132,3 +137,58 @@ def test_impossible_known_propensity_and_terms_are_refused():
 def test_settings_refuse_what_makes_no_sense(options, message):
     with pytest.raises(ValidationError, match=message):
         NuisanceSettings(**options)
+
+
+@pytest.mark.parametrize(
+    ("design", "known"), [("confounded_binary", None), ("confounded_continuous", 0.5)]
+)
+def test_processes_fit_what_one_fits(design, known, monkeypatch):
+    monkeypatch.setattr("hybrid_assets.nuisance.out_of_fold.ROWS_HANDED_OUT", 100)
+    table, schema = DESIGNS[design](300, 1), DESIGNS[design].schema()
+    settings = NuisanceSettings(n_fold_draws=3)
+    alone = cross_fit_draws(table, schema, settings, np.random.default_rng(2), known)
+    with LocalProcesses(2) as workers:
+        spread = cross_fit_draws(
+            table, schema, settings, np.random.default_rng(2), known, workers=workers
+        )
+        one = cross_fit(table, schema, settings, np.random.default_rng(2), known, workers=workers)
+    assert len(alone) == len(spread) == 3
+    for mine, theirs in zip(alone, spread, strict=True):
+        for array in ("propensity", "outcome_control", "outcome_treated", "fold_ids"):
+            assert getattr(mine, array).tobytes() == getattr(theirs, array).tobytes()
+        assert mine.propensity_stack == theirs.propensity_stack
+        assert mine.outcome_stack == theirs.outcome_stack
+    assert one.outcome_treated.shape == (300,)
+
+
+def test_few_rows_start_no_process(monkeypatch):
+    monkeypatch.setattr(LocalProcesses, "submit", None)
+    table, schema = DESIGNS["confounded_binary"](300, 1), DESIGNS["confounded_binary"].schema()
+    with LocalProcesses(2) as workers:
+        fit = cross_fit(
+            table, schema, NuisanceSettings(), np.random.default_rng(2), workers=workers
+        )
+    assert np.isfinite(fit.outcome_treated).all()
+
+
+def test_learners_stay_on_one_thread_though_a_limit_came_first():
+    """In a fresh process: boosting's library, and its threads, are not there yet."""
+    code = """
+import sys
+from threadpoolctl import threadpool_info
+from hybrid_assets.nuisance.library import one_thread
+assert "sklearn" not in sys.modules
+with one_thread(["boosting", "linear"]):
+    found = {pool["num_threads"] for pool in threadpool_info()}
+    kinds = {pool["user_api"] for pool in threadpool_info()}
+print(found, "openmp" in kinds)
+"""
+    several = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=several,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "{1} True"
