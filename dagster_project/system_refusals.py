@@ -2,6 +2,7 @@
 
 import errno
 import os
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from dagster_project.resources import HOME_VARIABLE, hybrid_home
@@ -34,6 +35,8 @@ def refused_by_system(error: BaseException) -> str | None:
 
     if is_out_of_memory(error):
         return f"memory ran out: {LESS_MEMORY}, {STAYS}"
+    if isinstance(error, BrokenProcessPool):
+        return f"a worker process was killed, most likely for its memory: {LESS_MEMORY}, {STAYS}"
     if isinstance(error, OSError) and error.errno in ADVICE:
         place = f": {error.filename}" if error.filename else ""
         return f"{os.strerror(error.errno)}{place}; {_advice(error)}, {STAYS}"

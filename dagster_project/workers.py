@@ -5,9 +5,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 
-from dagster_project.core_turns import core_turn
+from dagster_project.core_turns import core_turn, cores_of_this_host
 from dagster_project.engines import KUBERNETES_CORES, chosen_engine, n_cores
-from dagster_project.resources import hybrid_home
 from dagster_project.study_file import StudyFile
 from hybrid_assets.processes import LocalProcesses
 
@@ -41,7 +40,10 @@ def workers(hands_out: bool) -> Iterator[Executor | None]:
         with RayTasks() as tasks:
             yield tasks
         return
-    n_processes = KUBERNETES_CORES if engine == "kubernetes" else n_cores()
-    turn = partial(core_turn, hybrid_home() / "cores", n_processes)
-    with LocalProcesses(n_processes, turn) as processes:
+    if engine == "kubernetes":
+        with LocalProcesses(KUBERNETES_CORES) as processes:
+            yield processes
+        return
+    turn = partial(core_turn, cores_of_this_host(), n_cores())
+    with LocalProcesses(n_cores(), turn) as processes:
         yield processes

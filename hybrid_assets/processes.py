@@ -24,7 +24,8 @@ class LocalProcesses(ProcessPoolExecutor):
     """Fresh processes of this machine, started when there is work for them.
 
     A function is sent to each process once, however often it is called: what
-    all blocks need belongs into it (``functools.partial``). Whoever leaves
+    all blocks need belongs into it (``functools.partial``; not a method, which
+    is another object each time), as it is when first called. Whoever leaves
     early wants nothing of what has not begun.
 
     Parameters

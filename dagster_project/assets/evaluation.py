@@ -146,10 +146,12 @@ def _fidelity_evaluation(
         deps=["splits", "propensity_model", "outcome_model", *tables],
         kinds={"duckdb", "scikitlearn"},
         privacy="derived",
+        hands_out=fits_hand_out(make.study),
     )
     def fidelity_evaluation(run: AssetRun) -> AssetResult:
         """Column laws, outcomes predicted for unseen people, and where the effect went."""
-        rows, scores = _fidelity(run)
+        with workers(fits_hand_out(run.study)) as pool:
+            rows, scores = _fidelity(run, pool)
         found, left_out = _effect_diagnoses(run)
         of_hybrid = rows[rows["table_kind"] == HYBRID]
         losses = block_loss_rows(run, run.sample(synthetic_tables(run)[HYBRID], run.schema()))
@@ -197,7 +199,9 @@ def _effect_estimates(make: AssetFactory, generator: str, tables: list[str]) -> 
     return effect_estimates
 
 
-def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | None]]:
+def _fidelity(
+    run: AssetRun, pool: Executor | None
+) -> tuple[pd.DataFrame, dict[str, PredictiveScore | None]]:
     schema = run.schema()
     train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
     rows: list[pd.DataFrame] = []
@@ -212,6 +216,7 @@ def _fidelity(run: AssetRun) -> tuple[pd.DataFrame, dict[str, PredictiveScore | 
             schema=schema,
             rng=run.rng,
             is_sample=len(sample) < len(table),
+            workers=pool,
         )
     return pd.concat(rows, ignore_index=True), scores
 

@@ -27,11 +27,13 @@ class CovariateGenerator(Protocol):
 
     Fitted state ends in an underscore. The same table, settings and random
     generator give the same files and the same rows. From `rows_handed_out` rows
-    on it pays to draw blocks in several processes (None: never).
+    on it pays to draw blocks in several processes (None: never), `blocks_together`
+    of them at a time: about a second's work, which costs a bucket a few requests.
     """
 
     settings_class: ClassVar[type[GeneratorSettings]]
     rows_handed_out: ClassVar[int | None]
+    blocks_together: ClassVar[int]
     settings: Any
     learning_curve_: pd.DataFrame | None
 

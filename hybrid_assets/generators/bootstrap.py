@@ -27,6 +27,7 @@ class BootstrapGenerator:
 
     settings_class: ClassVar[type[GeneratorSettings]] = BootstrapSettings
     rows_handed_out: ClassVar[int | None] = 1_000_000
+    blocks_together: ClassVar[int] = 10
 
     def __init__(self, settings: BootstrapSettings) -> None:
         self.settings = settings

@@ -49,6 +49,7 @@ class CartGenerator:
 
     settings_class: ClassVar[type[GeneratorSettings]] = CartSettings
     rows_handed_out: ClassVar[int | None] = 1_000_000  # 6 µs each; starts take 1.5 CPU s each
+    blocks_together: ClassVar[int] = 10
 
     def __init__(self, settings: CartSettings) -> None:
         self.settings = settings

@@ -70,6 +70,7 @@ class DpGenerator:
 
     settings_class: ClassVar[type[GeneratorSettings]] = DpSettings
     rows_handed_out: ClassVar[int | None] = 1_000_000
+    blocks_together: ClassVar[int] = 10
 
     def __init__(self, settings: DpSettings) -> None:
         self.settings = settings

@@ -13,16 +13,17 @@ import pandas as pd
 
 from hybrid_assets.generators.base import CovariateGenerator
 from hybrid_assets.generators.drawn_block import (
-    DrawnBlock,
+    Blocks,
+    DrawnRows,
     DrawReport,
     StoredDraw,
-    drawn_block,
+    drawn_blocks,
 )
 from hybrid_assets.handing_out import ThisProcess, in_order, made
 from hybrid_assets.schema import TableSchema
 
 BLOCK_ROWS = 10_000
-BLOCKS_AHEAD = 64  # handed out before the first is given: of 20 columns, 100 MB
+PARTS_AHEAD = 32  # handed out before the first is given: of 100,000 rows and 20 columns, 500 MB
 
 
 class KeptParts(Protocol):
@@ -62,7 +63,8 @@ class ValidRows:
     Rows are drawn in blocks of `BLOCK_ROWS`. Where there are several, each has
     a random stream of its own: a draw that was killed and goes on with the
     blocks that were kept gives the same bytes as one that was not, and no
-    number depends on how much memory there is.
+    number depends on how much memory there is. Blocks of a quick generator are
+    drawn and kept several together.
 
     Parameters
     ----------
@@ -87,13 +89,18 @@ class ValidRows:
         parts: KeptParts | None = None,
     ) -> None:
         self._generator, self._schema, self._parts = generator, schema, parts
-        self._sizes = [min(BLOCK_ROWS, n_rows - start) for start in range(0, n_rows, BLOCK_ROWS)]
-        self._streams = rng.spawn(len(self._sizes)) if len(self._sizes) > 1 else [rng]
+        sizes = [min(BLOCK_ROWS, n_rows - start) for start in range(0, n_rows, BLOCK_ROWS)]
+        streams = rng.spawn(len(sizes)) if len(sizes) > 1 else [rng]
+        n_together = generator.blocks_together
+        self._blocks = [
+            Blocks(tuple(sizes[k : k + n_together]), tuple(streams[k : k + n_together]))
+            for k in range(0, len(sizes), n_together)
+        ]
         self._reports: list[DrawReport] = []
         self._found: set[int] = set()
 
     def blocks(self, workers: Executor | None = None) -> Iterator[pd.DataFrame]:
-        """Give canonical rows, `BLOCK_ROWS` at a time; once.
+        """Give canonical rows, some blocks of `BLOCK_ROWS` at a time; once.
 
         Parameters
         ----------
@@ -105,7 +112,7 @@ class ValidRows:
         YieldTooLow, GeneratorError
             As `drawn_block`.
         """
-        n_ahead = 1 if workers is None else BLOCKS_AHEAD
+        n_ahead = 1 if workers is None else PARTS_AHEAD
         with closing(in_order(self._started(workers), n_ahead=n_ahead, on_end=self._keep)) as drawn:
             for rows, report in drawn:
                 self._reports.append(report)
@@ -116,33 +123,33 @@ class ValidRows:
         """How many rows the blocks given so far took."""
         return DrawReport.joined(self._reports)
 
-    def _started(self, workers: Executor | None) -> Iterator[Future[DrawnBlock]]:
+    def _started(self, workers: Executor | None) -> Iterator[Future[DrawnRows]]:
         place = workers or ThisProcess()
-        work: Callable[[int, np.random.Generator], DrawnBlock]
-        work = partial(drawn_block, self._generator, self._schema)
+        work: Callable[[Blocks], DrawnRows]
+        work = partial(drawn_blocks, self._generator, self._schema)
         if workers is not None:
             work = StoredDraw(self._generator, self._schema)
-        for number, (size, stream) in enumerate(zip(self._sizes, self._streams, strict=True)):
+        for number, blocks in enumerate(self._blocks):
             kept = self._kept(number)
-            yield place.submit(work, size, stream) if kept is None else made(kept)
+            yield place.submit(work, blocks) if kept is None else made(kept)
 
-    def _kept(self, number: int) -> DrawnBlock | None:
+    def _kept(self, number: int) -> DrawnRows | None:
         if self._parts is None:
             return None
-        kept = _kept_block(self._parts, number, self._schema)
+        kept = _kept_rows(self._parts, number, self._schema)
         if kept is not None:
             self._found.add(number)
         return kept
 
-    def _keep(self, number: int, block: DrawnBlock) -> None:
-        if self._parts is None or len(self._sizes) == 1 or number in self._found:
+    def _keep(self, number: int, block: DrawnRows) -> None:
+        if self._parts is None or len(self._blocks) == 1 or number in self._found:
             return
         rows, report = block
         self._parts.keep(f"{number}report", _as_table(report))
         self._parts.keep(f"{number}rows", self._schema.stored(rows))
 
 
-def _kept_block(parts: KeptParts, number: int, schema: TableSchema) -> DrawnBlock | None:
+def _kept_rows(parts: KeptParts, number: int, schema: TableSchema) -> DrawnRows | None:
     rows, report = parts.part(f"{number}rows"), parts.part(f"{number}report")
     if rows is None or report is None:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,30 @@ class DrawReport:
         return 1.0 - self.n_dropped / self.n_drawn if self.n_drawn else 0.0
 
 
-DrawnBlock = tuple[pd.DataFrame, DrawReport]
+DrawnRows = tuple[pd.DataFrame, DrawReport]
+
+
+class Blocks(NamedTuple):
+    """Blocks that are drawn and kept together.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+    streams : tuple of Generator
+        One for each.
+    """
+
+    sizes: tuple[int, ...]
+    streams: tuple[np.random.Generator, ...]
+
+
+def drawn_blocks(generator: CovariateGenerator, schema: TableSchema, blocks: Blocks) -> DrawnRows:
+    """Draw each block as `drawn_block` does, and join them."""
+    made = [drawn_block(generator, schema, *each) for each in zip(*blocks, strict=True)]
+    if len(made) == 1:
+        return made[0]
+    rows = pd.concat([rows for rows, _ in made], ignore_index=True)
+    return rows, DrawReport.joined(report for _, report in made)
 
 
 class StoredDraw:
@@ -83,16 +107,16 @@ class StoredDraw:
         self._files, self._schema = generator.to_files(), schema
         self._restored: CovariateGenerator | None = None
 
-    def __call__(self, n_rows: int, rng: np.random.Generator) -> DrawnBlock:
-        """Give what `drawn_block` gives."""
+    def __call__(self, blocks: Blocks) -> DrawnRows:
+        """Give what `drawn_blocks` gives."""
         if self._restored is None:
             self._restored = self._class.from_files(self._files, self._settings, self._schema)
-        return drawn_block(self._restored, self._schema, n_rows, rng)
+        return drawn_blocks(self._restored, self._schema, blocks)
 
 
 def drawn_block(
     generator: CovariateGenerator, schema: TableSchema, n_rows: int, rng: np.random.Generator
-) -> DrawnBlock:
+) -> DrawnRows:
     """Draw until `n_rows` rows satisfy the schema; the others are dropped and counted.
 
     Raises

@@ -63,6 +63,7 @@ class GanGenerator:
 
     settings_class: ClassVar[type[GeneratorSettings]] = GanSettings
     rows_handed_out: ClassVar[int | None] = 2_000_000  # 9 µs each; torch takes 5 CPU s to start
+    blocks_together: ClassVar[int] = 10
 
     def __init__(self, settings: GanSettings) -> None:
         self.settings = settings

@@ -64,6 +64,7 @@ class GreatGenerator:
 
     settings_class: ClassVar[type[GeneratorSettings]] = GreatSettings
     rows_handed_out: ClassVar[int | None] = None  # as be-great draws: in one process
+    blocks_together: ClassVar[int] = 1
 
     def __init__(self, settings: GreatSettings) -> None:
         self.settings = settings

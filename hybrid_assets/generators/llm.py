@@ -117,6 +117,7 @@ class LlmGenerator:
 
     settings_class: ClassVar[type[GeneratorSettings]] = LlmSettings
     rows_handed_out: ClassVar[int | None] = 100_000  # 250 µs each, and more; a start takes 6 CPU s
+    blocks_together: ClassVar[int] = 1
 
     def __init__(self, settings: LlmSettings) -> None:
         self.settings = settings

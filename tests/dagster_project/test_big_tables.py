@@ -94,6 +94,7 @@ def test_a_draw_that_was_killed_goes_on_and_gives_the_same_bytes(
         return whole(self, n_rows, rng)
 
     materialize(study, "seed_table", "splits", "cart/fitted_generator")
+    monkeypatch.setattr(CartGenerator, "blocks_together", 1)
     monkeypatch.setattr(CartGenerator, "sample", dying)
     assert not materialize(study, "cart/synthetic_covariates").success
     warehouse = Warehouse(tmp_path / "home", "small")  # type: ignore[operator]
@@ -120,6 +121,7 @@ def test_tables_that_are_handed_out_are_those_of_one_process(
     materialize(study, "seed_table", "splits", "cart/fitted_generator", *made)
     alone = [warehouse.table_version(asset).data_version for asset in made]
     monkeypatch.setattr(CartGenerator, "rows_handed_out", 100)
+    monkeypatch.setattr(CartGenerator, "blocks_together", 2)
     handed_out: list[object] = []
     submit = LocalProcesses.submit
 
@@ -129,5 +131,5 @@ def test_tables_that_are_handed_out_are_those_of_one_process(
 
     monkeypatch.setattr(LocalProcesses, "submit", counted)
     assert materialize(study, *made).success
-    assert len(handed_out) == 2 * N_ROWS / 250
+    assert len(handed_out) == 2 * N_ROWS / 500
     assert [warehouse.table_version(asset).data_version for asset in made] == alone

@@ -61,3 +61,18 @@ def test_a_killed_holder_gives_its_core_back(tmp_path: Path) -> None:
         assert time.monotonic() - before < 10
     for process in holders:
         process.communicate(timeout=20)
+
+
+def test_who_waits_is_given_the_core_that_is_free_first(tmp_path: Path) -> None:
+    holders = [started(HOLD, str(tmp_path)) for _ in range(2)]
+    for process in holders:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+    waiting = [started(WORK, str(tmp_path), str(tmp_path / "notes")) for _ in range(2)]
+    holders[1].kill()
+    for process in waiting:
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+    holders[0].kill()
+    for process in holders:
+        process.communicate(timeout=20)

@@ -1,6 +1,7 @@
 """What the system refuses is told with what to do about it, and nothing of what was handled."""
 
 import errno
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,10 @@ def test_the_words_of_a_database_are_not_told() -> None:
     assert "the record of runs in" in told
     assert ROW not in told
     assert refused_by_system(IntegrityError("INSERT", (ROW,), Exception(ROW))) is None
+
+
+def test_a_killed_worker_is_said_to_lack_memory() -> None:
+    told = refused_by_system(BrokenProcessPool(f"terminated abruptly {ROW}"))
+    assert told is not None
+    assert told.startswith("a worker process was killed, most likely for its memory: free memory")
+    assert ROW not in told

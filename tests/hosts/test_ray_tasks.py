@@ -21,7 +21,9 @@ from hybrid_assets.benchmark import (
 from hybrid_assets.designs import DESIGNS
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.generators import GENERATORS, ValidRows, draw_valid
-from hybrid_assets.nuisance import NuisanceSettings
+from hybrid_assets.generators.cart import CartGenerator, CartSettings
+from hybrid_assets.generators.fit_support import FitSupport
+from hybrid_assets.nuisance import NuisanceSettings, cross_fit_draws
 from hybrid_assets.privacy import nearest
 
 pytestmark = pytest.mark.hosts
@@ -90,6 +92,31 @@ def test_a_draw_on_ray_gives_the_rows_of_one_process(monkeypatch: pytest.MonkeyP
     assert drawn.report == report
 
 
+class Unpacked:
+    """Tells how often its process was sent a function."""
+
+    n_times = 0
+
+    def __setstate__(self, state: object) -> None:
+        Unpacked.n_times += 1
+
+    def __getstate__(self) -> object:
+        return True
+
+    def __call__(self, _: int) -> tuple[int, int]:
+        return os.getpid(), Unpacked.n_times
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_a_process_of_ray_is_sent_a_function_once() -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    with RayTasks() as workers:
+        told = set(workers.map(Unpacked(), range(12)))
+    assert 1 <= len(told) <= 4  # once for each process, of which Ray may start some more
+    assert {n_times for _, n_times in told} == {1}
+
+
 @pytest.mark.usefixtures("_cluster")
 def test_ray_forgets_what_was_handed_over() -> None:
     from dagster_project.ray_tasks import RayTasks
@@ -107,6 +134,29 @@ def test_ray_forgets_what_was_handed_over() -> None:
         while n_kept() > before and time.monotonic() < end:
             time.sleep(0.1)
         assert n_kept() <= before
+
+
+@pytest.mark.usefixtures("_cluster")
+def test_fits_on_ray_are_those_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster_project.ray_tasks import RayTasks
+
+    monkeypatch.setattr("hybrid_assets.nuisance.out_of_fold.ROWS_HANDED_OUT", 100)
+    monkeypatch.setattr("hybrid_assets.generators.cart.PEOPLE_HANDED_OUT", 100)
+    design = DESIGNS["confounded_binary"]
+    table, schema, settings = design(300, 1), design.schema(), NuisanceSettings(n_fold_draws=1)
+    (alone,) = cross_fit_draws(table, schema, settings, np.random.default_rng(2))
+    trees = [CartGenerator(CartSettings()) for _ in range(2)]
+    trees[0].fit(table, schema, np.random.default_rng(3))
+    with RayTasks() as workers:
+        (spread,) = cross_fit_draws(
+            table, schema, settings, np.random.default_rng(2), workers=workers
+        )
+        trees[1].support = FitSupport(workers=workers)
+        trees[1].fit(table, schema, np.random.default_rng(3))
+    assert spread.propensity.tobytes() == alone.propensity.tobytes()
+    assert spread.outcome_treated.tobytes() == alone.outcome_treated.tobytes()
+    assert spread.outcome_stack == alone.outcome_stack
+    assert trees[0].to_files() == trees[1].to_files()
 
 
 @pytest.mark.usefixtures("_cluster")

@@ -5,6 +5,7 @@ import pytest
 from hybrid_assets.errors import EvaluationError
 from hybrid_assets.fidelity import train_on_synthetic_test_on_real
 from hybrid_assets.fidelity.predictive_score import _auc, _r_squared
+from hybrid_assets.processes import LocalProcesses
 
 
 def test_auc_and_its_variance_equal_the_double_loop():
@@ -97,6 +98,21 @@ def test_a_sample_is_scored_in_five_parts_and_their_spread_is_told(people, study
     told = np.mean([each.sampling_error**2 for each in drawn]) ** 0.5
     # twelve draws know a spread to .21, their mean squared error with 48 degrees of freedom to .1
     assert np.std([each.value for each in drawn], ddof=1) == pytest.approx(told, rel=0.5)
+
+
+@pytest.mark.parametrize("is_sample", [False, True])
+def test_processes_score_what_one_scores(is_sample, people, study_schema, monkeypatch):
+    train, holdout, made = people(400, 9), people(200, 10), people(600, 8)
+    options = {"schema": study_schema(), "is_sample": is_sample}
+    alone = train_on_synthetic_test_on_real(
+        made, train, holdout, rng=np.random.default_rng(0), **options
+    )
+    monkeypatch.setattr("hybrid_assets.fidelity.predictive_score.ROWS_HANDED_OUT", 900)
+    with LocalProcesses(2) as workers:
+        spread = train_on_synthetic_test_on_real(
+            made, train, holdout, rng=np.random.default_rng(0), workers=workers, **options
+        )
+    assert spread == alone
 
 
 @pytest.mark.parametrize("outcome", ["binary", "continuous"])

@@ -28,6 +28,8 @@ SCHEMA = TableSchema(
 class Cycling:
     """Gives the rows of a short list over and over."""
 
+    blocks_together = 1
+
     def __init__(self, rows):
         self.rows, self.n_calls, self.at = rows, 0, 0
 
@@ -127,6 +129,8 @@ class Memory:
 class Uneven:
     """Draws from its random generator, one row in five out of range, and reports a mass."""
 
+    blocks_together = 1
+
     def __init__(self):
         self.n_calls = 0
 
@@ -174,6 +178,7 @@ def test_processes_draw_the_rows_of_one(kind, mixed_table, monkeypatch):
     monkeypatch.setattr("hybrid_assets.generators.drawing.BLOCK_ROWS", 40)
     table, schema = mixed_table
     kind = GENERATORS[kind]
+    monkeypatch.setattr(kind, "blocks_together", 3)
     generator = kind(kind.settings_class()).fit(table, schema, np.random.default_rng(0))
     wanted, wanted_report = draw_valid(generator, schema, 500, np.random.default_rng(3))
     memory = Memory()
@@ -182,7 +187,7 @@ def test_processes_draw_the_rows_of_one(kind, mixed_table, monkeypatch):
         spread = pd.concat(drawn.blocks(workers), ignore_index=True)
     pd.testing.assert_frame_equal(spread, wanted, check_exact=True)
     assert drawn.report == wanted_report
-    assert len(memory.kept) == 2 * 13
+    assert len(memory.kept) == 2 * 5  # thirteen blocks
     whole, _ = draw_valid(generator, schema, 500, np.random.default_rng(3), memory)
     pd.testing.assert_frame_equal(whole, wanted, check_exact=True)
 
