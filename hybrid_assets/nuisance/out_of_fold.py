@@ -17,7 +17,7 @@ from hybrid_assets.nuisance.observed import Observed
 
 Splits = list[tuple[np.ndarray, np.ndarray]]
 Nuisance = Literal["propensity", "outcome"]
-# the fits of three fold draws to 200,000 rows take 50 CPU s; a process that fits takes 2 to start
+# three fold draws of 100,000 rows: 16.5 s here, 10.6 with two processes, which take 2 s to start
 ROWS_HANDED_OUT = 50_000
 
 
