@@ -18,9 +18,10 @@ import yaml
 
 from dagster_project.abandoned_runs import end_abandoned_runs
 from dagster_project.heartbeat import ON_HOST
+from hybrid_assets.release.bundle import CARD, LINEAGE
 from tests.hosts.conftest import Cluster
 from tests.hosts.hosts import Host
-from warehouse import PageStore, ReleaseStore, Warehouse, check_audit
+from warehouse import CHECKSUMS, PageStore, ReleaseStore, Warehouse, check_audit
 
 pytestmark = [pytest.mark.hosts, pytest.mark.timeout(3600)]
 
@@ -62,7 +63,7 @@ NOBODY_APPROVED = 3
 TAKEN_UP = "Launching a new run worker to resume run"
 MOST_SECONDS = 1500
 # Files of a release that name the log's entries: their times, and the hash of the last.
-OF_ITS_LOG = {"SHA256SUMS", "release.json", "card.html", "openlineage.json"}
+OF_ITS_LOG = {CHECKSUMS, CARD, "card.html", LINEAGE, "release.json"}
 
 
 @dataclass(frozen=True)
