@@ -72,7 +72,7 @@ def report_summary(
 
 
 def _made_from(run: AssetRun) -> tuple[MadeFrom, ...]:
-    """Tell every upstream version, the seed first; files only where their table was not read."""
+    """Tell every upstream version; files only where their table was not read."""
     entries = run.audit_trail.entries()
     found = trace(entries, latest_entry(entries, "generator_comparison")).entries
     read = {entry.asset for entry in found if entry.kind == "table"}
@@ -91,7 +91,12 @@ def _made_from(run: AssetRun) -> tuple[MadeFrom, ...]:
         )
         for entry, version in zip(told, keyed, strict=True)
     ]
-    return tuple(sorted(sources, key=lambda source: source.asset != "seed_table"))
+    return tuple(sorted(sources, key=_place))
+
+
+def _place(source: MadeFrom) -> tuple[bool, bool, str]:
+    """Put the seed first and branches last; when each was made is not the same in any two runs."""
+    return source.asset != "seed_table", "/" in source.asset, source.asset
 
 
 def _kind(entry: LogEntry, tables: set[str]) -> Literal["table", "files", "model"]:
