@@ -19,7 +19,6 @@ ENGINE_VARIABLE = "HYBRID_EXECUTOR"
 Engine = Literal["processes", "ray", "kubernetes"]
 PACKAGES = {"ray": ("dagster_ray", "ray"), "kubernetes": ("dagster_k8s", "k8s")}
 GPU, GPU_LABEL = "nvidia.com/gpu", "nvidia.com/gpu.present"  # of NVIDIA's device plugin
-WAITING_SHARE = 0.01  # of a core, for a step on Ray that waits for what it hands out
 KUBERNETES_CORES = 4  # for a step in a pod that hands out to its own processes
 
 
@@ -76,10 +75,11 @@ def n_cores() -> int:
 def step_needs(engine: Engine, pool: str | None, *, hands_out: bool) -> StepNeeds:
     """Say what a step of a pool needs; ``HYBRID_DEVICE=cpu`` trains networks without a GPU.
 
-    A step on Ray that hands its work out waits for it elsewhere: if it took a core for that, as
-    many of them as there are cores would wait for each other for ever.
+    A step on Ray that hands its work out waits for it elsewhere: if it took any of a core for that,
+    as many of them as there are cores would wait for each other for ever, and one, for a core that
+    is whole, where there is but one.
     """
-    cores = (WAITING_SHARE if engine == "ray" else KUBERNETES_CORES) if hands_out else 1.0
+    cores = (0.0 if engine == "ray" else KUBERNETES_CORES) if hands_out else 1.0
     if pool != "gpu":
         return StepNeeds(cores)
     has_gpus = os.environ.get(DEVICE_VARIABLE) != "cpu"

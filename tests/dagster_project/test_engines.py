@@ -70,7 +70,7 @@ def test_what_a_step_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     # a core for each that waits: two of them on two cores would wait for ever
     assert step_needs("ray", "memory", hands_out=True).n_cores < 0.5
     assert step_needs("kubernetes", None, hands_out=True).n_cores == 4
-    assert step_needs("ray", "gpu", hands_out=True) == StepNeeds(0.01, 2, n_gpus=1)
+    assert step_needs("ray", "gpu", hands_out=True) == StepNeeds(0.0, 2, n_gpus=1)
     monkeypatch.setenv("HYBRID_DEVICE", "cpu")
     assert step_needs("kubernetes", "gpu", hands_out=False).n_gpus == 0
 
@@ -107,7 +107,7 @@ def test_steps_on_ray(
     assert policies == {dg.RetryPolicy(max_retries=3)}
     simulate = definitions.resolve_job_def("simulate_small")
     (benchmark,) = (n for n in simulate.graph.nodes if n.name.endswith("cart__estimator_benchmark"))
-    assert json.loads(benchmark.definition.tags["dagster-ray/config"])["num_cpus"] == 0.01
+    assert json.loads(benchmark.definition.tags["dagster-ray/config"])["num_cpus"] == 0.0
 
 
 @needs_extra("dagster_k8s", "k8s")
@@ -150,7 +150,7 @@ def test_who_draws_much_says_that_it_hands_out(
     )
     nodes = graph.resolve_job_def("refresh_small").graph.nodes
     cores = {n.name: json.loads(n.definition.tags["dagster-ray/config"])["num_cpus"] for n in nodes}
-    assert cores["small__cart__synthetic_covariates"] == 0.01
-    assert cores["small__cart__full_synthetic"] == 0.01
-    assert cores["small__llm__synthetic_covariates"] == 0.01
+    assert cores["small__cart__synthetic_covariates"] == 0.0
+    assert cores["small__cart__full_synthetic"] == 0.0
+    assert cores["small__llm__synthetic_covariates"] == 0.0
     assert cores["small__llm__full_synthetic"] == 1.0  # its fit is its own
