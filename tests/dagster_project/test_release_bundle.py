@@ -19,12 +19,12 @@ import yaml
 from typer.testing import CliRunner
 
 from dagster_project.approvals import read_candidate, record_approval
-from dagster_project.assets.release_bundle import _files
 from dagster_project.check_log import provenance
 from dagster_project.command_line import app
 from dagster_project.factory import study_definitions
 from dagster_project.release_contents import ReleaseContents
 from dagster_project.release_permission import today
+from dagster_project.release_writing import _files
 from dagster_project.resources import (
     HOME_VARIABLE,
     ComputeDevice,
