@@ -89,6 +89,11 @@ class Job:
         self.signal(signal.SIGTERM)
         threading.Timer(GRACE_SECONDS, self.signal, [signal.SIGKILL]).start()
 
+    def end(self) -> None:
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
 
 @dataclass
 class Kubernetes:
@@ -218,6 +223,6 @@ def served(cluster: Kubernetes) -> Iterator[Path]:
         yield cluster.client_settings(server.server_port)
     finally:
         for job in cluster.posted:
-            job.signal(signal.SIGKILL)
+            job.end()
         server.shutdown()
         server.server_close()
