@@ -16,6 +16,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from dagster_project.heartbeat import ON_HOST
 from dagster_project.instance import SETTINGS
 from dagster_project.private_errors import SILENT
 from tests.conftest import PostgresServer, free_port, marked, wait_until_ready
@@ -86,7 +87,7 @@ class Deployment:
 
         def begun() -> int:
             assert self.status(run_id) not in ENDED, self.events(run_id, "FAILURE")
-            told = [*self.events(run_id, "STEP_START"), *self.events(run_id, "STEP_RESTARTED")]
+            told = self.events(run_id, ON_HOST)
             return len([event for event in told if event.step_key == step])
 
         wait_until(lambda: begun() == tries)
