@@ -101,7 +101,8 @@ def objects() -> dict[str, dict[str, Any]]:
         pytest.skip("HYBRID_DAGSTER_CHART names no chart: helm pull dagster/dagster --untar")
     with helm.Chart.load(CHART) as chart:
         files = chart.render(VALUES, name="hybrid", namespace="hybrid")
-    told = [made for text in files.values() for made in yaml.safe_load_all(text) if made]
+    texts = [text for name, text in files.items() if name.endswith(".yaml")]  # not NOTES.txt
+    told = [made for text in texts for made in yaml.safe_load_all(text) if made]
     return {f"{made['kind']} {made['metadata']['name']}": _without_nulls(made) for made in told}
 
 
