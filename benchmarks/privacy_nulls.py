@@ -19,6 +19,7 @@ from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import crowding, enrichment
+from hybrid_assets.privacy.surroundings import Surroundings
 
 N_TABLES, N_LABELS, N_SHARES, N_ROWS = 100, 100, 200, 3000
 SPLITS = [(300, 300), (400, 200)]
@@ -36,7 +37,9 @@ def spike_rates(n: int, m: int) -> tuple[float, float, float]:
             for size in (n_people, N_ROWS)
         )
         attacked = Attacked.of(rows, people.iloc[:n], people.iloc[n:], layout)
-        found = [crowding(*seen.encoded()) for seen in (attacked.covariates, attacked)]
+        found = [
+            crowding(Surroundings.of(*seen.encoded())) for seen in (attacked.covariates, attacked)
+        ]
         for label in range(N_LABELS):
             is_member = rng.permutation(n_people) < n
             measures = [enrichment(one, is_member, "", policy) for one in found]

@@ -1,5 +1,6 @@
 """The privacy evaluation as table rows, files, metadata and a check."""
 
+from concurrent.futures import Executor
 from typing import Any
 
 import dagster as dg
@@ -43,7 +44,9 @@ CHECK_MEANING = (
 )
 
 
-def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> PrivacyEvaluation:
+def attacked_hybrid(
+    run: AssetRun, *, covariates: DcrShare, rows: DcrShare, workers: Executor | None
+) -> PrivacyEvaluation:
     """Attack a generator's hybrid table, digits as they stand."""
     schema, asset = run.schema(), f"{run.generator}/hybrid_triplets"
     train, holdout = (run.part(part, schema) for part in ("train", "holdout"))
@@ -58,6 +61,7 @@ def attacked_hybrid(run: AssetRun, *, covariates: DcrShare, rows: DcrShare) -> P
         policy=stated.policy,
         rng=run.rng,
         sensitive=stated.sensitive,
+        workers=workers,
     )
 
 

@@ -121,7 +121,9 @@ def _privacy_evaluation(
         """Distances and attacks, each with what unseen people would give beside it."""
         with workers(hands_out) as pool:
             found = distances(run, pool)
-        risks = attacked_hybrid(run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share)
+            risks = attacked_hybrid(
+                run, covariates=found[HYBRID_W].share, rows=found[HYBRID].share, workers=pool
+            )
         attacks = finding_rows(risks.findings, HYBRID)
         return run.record_table(
             pd.concat([distance_rows(found), attacks], ignore_index=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ from hybrid_assets.privacy.membership import membership
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import spikes
+from hybrid_assets.privacy.surroundings import Surroundings
 from hybrid_assets.privacy.verdict import Finding, Verdict, judge, overall
 from hybrid_assets.schema import Role, TableSchema
 
@@ -125,6 +127,7 @@ def evaluate_privacy(
     policy: PrivacyPolicy,
     rng: np.random.Generator,
     sensitive: Collection[str] | None = None,
+    workers: Executor | None = None,
 ) -> PrivacyEvaluation:
     """Make every attack on W and on (W, A, Y) and judge them together.
 
@@ -139,6 +142,8 @@ def evaluate_privacy(
         Draws the synthetic rows that descriptions are taken from.
     sensitive : collection of str, optional
         Covariates that an attacker tries to guess, as treatment and outcome are; all by default.
+    workers : Executor, optional
+        Search neighbours of many people; this process if None. The result is the same.
 
     Returns
     -------
@@ -150,7 +155,9 @@ def evaluate_privacy(
     """
     guessed = _guessed(attacked.schema, sensitive)
     asked = attacked.of_some_people(rng)
-    measures = _attacks(attacked, asked, guessed, policy, rng) if attacked.is_large_enough else []
+    measures: list[Measure] = []
+    if attacked.is_large_enough:
+        measures = _attacks(attacked, asked, guessed, policy, rng, workers)
     measures += [share_measure(share, target, policy) for target, share in shares.items()]
     findings = judge(measures, policy)
     n_rows, n_given = attacked.traces.n_rows, len(attacked.synthetic)
@@ -176,6 +183,7 @@ def _attacks(
     guessed: list[str],
     policy: PrivacyPolicy,
     rng: np.random.Generator,
+    workers: Executor | None,
 ) -> list[Measure]:
     """Look for copies of all people, and for those who are asked about by likeness."""
     measures: list[Measure] = []
@@ -183,14 +191,15 @@ def _attacks(
         (W, attacked.covariates, asked.covariates),
         (WAY, attacked, asked),
     ):
+        around = Surroundings.of(*seen.encoded(), workers)
         measures += [
             copied_rows(all_people, target, policy),
-            *membership(seen, target, policy),
-            spikes(seen, target, policy),
+            *membership(seen, target, policy, around, workers),
+            spikes(seen, target, policy, around, workers),
             singling_out(seen, target, policy, rng),
         ]
     measures += likelihood_membership(attacked, W, policy)
-    measures.append(linkability(asked, WAY, policy))
+    measures.append(linkability(asked, WAY, policy, workers))
     names = continuous_names(attacked)
     if len(names) > 1:
         measures.append(digit_replay(attacked, names, policy))
@@ -200,7 +209,7 @@ def _attacks(
             copied_cells(attacked, name, policy),
             digit_replay(attacked, [name], policy),
         ]
-    measures += [attribute_inference(asked, name, policy) for name in guessed]
+    measures += [attribute_inference(asked, name, policy, workers) for name in guessed]
     measures += rare_levels_shown(attacked, policy)
     return measures
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 import numpy as np
 import pandas as pd
 
@@ -23,7 +25,9 @@ def known_columns(attacked: Attacked, target: str) -> list[str]:
     return [*known, schema.treatment] if schema[target].role is Role.OUTCOME else known
 
 
-def attribute_inference(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
+def attribute_inference(
+    attacked: Attacked, target: str, policy: PrivacyPolicy, workers: Executor | None = None
+) -> Measure:
     """Guess one column of each person from the ten synthetic rows that are most like them.
 
     The excess is the AUC of guessing members less that of guessing
@@ -35,7 +39,7 @@ def attribute_inference(attacked: Attacked, target: str, policy: PrivacyPolicy) 
     if not known:
         return _unanswered(target)
     people, synthetic = attacked.selected(known).encoded()
-    _, neighbours = k_nearest(people, synthetic, N_GUESSERS)
+    _, neighbours = k_nearest(people, synthetic, N_GUESSERS, workers)
     truths, guesses = _questions(attacked, target)
     guessed = [values[neighbours].mean(axis=1) for values in guesses]
     groups = [attacked.is_member, ~attacked.is_member]

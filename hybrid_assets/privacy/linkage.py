@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
+from hybrid_assets.handing_out import ThisProcess
 from hybrid_assets.privacy.measure import Attack, Measure
 from hybrid_assets.privacy.membership import auc_measure
+from hybrid_assets.privacy.nearest import POINTS_HANDED_OUT
 from hybrid_assets.privacy.neighbours import k_nearest
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
@@ -56,7 +61,9 @@ def _is_near(shown: np.ndarray, people: np.ndarray) -> np.ndarray:
     return np.asarray((people >= low[:, None]) & (people <= high[:, None]))
 
 
-def linkability(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
+def linkability(
+    attacked: Attacked, target: str, policy: PrivacyPolicy, workers: Executor | None = None
+) -> Measure:
     """Ask whether two halves of a person lead to the same synthetic rows.
 
     Every other column of each kind goes to the first half. The score is the
@@ -69,15 +76,19 @@ def linkability(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measu
         halves = [[*discrete, *numbers][:1]] * 2  # one column links to nothing but itself
     k = min(max(MIN_LINKED, round(LINKED_SHARE * len(attacked.synthetic))), len(attacked.synthetic))
     points = [attacked.selected(half).encoded() for half in halves]
-    shared = [
-        _shared([(people[first : first + PEOPLE_TOGETHER], rows) for people, rows in points], k)
+    count = partial(_shared, rows=[rows for _, rows in points], k=k)
+    blocks = (
+        [people[first : first + PEOPLE_TOGETHER] for people, _ in points]
         for first in range(0, len(attacked.people), PEOPLE_TOGETHER)
-    ]
-    return auc_measure(Attack.LINKABILITY, target, np.concatenate(shared), attacked, policy)
+    )
+    is_many = len(attacked.people) > POINTS_HANDED_OUT
+    place = workers if workers is not None and is_many else ThisProcess()
+    shared = np.concatenate(list(place.map(count, blocks)))
+    return auc_measure(Attack.LINKABILITY, target, shared, attacked, policy)
 
 
-def _shared(halves: list[tuple[np.ndarray, np.ndarray]], k: int) -> np.ndarray:
+def _shared(people: list[np.ndarray], rows: list[np.ndarray], k: int) -> np.ndarray:
     """Count the rows that are among the k nearest by both halves, shape (n_people,)."""
-    near = [k_nearest(people, rows, k)[1] for people, rows in halves]
+    near = [k_nearest(*half, k)[1] for half in zip(people, rows, strict=True)]
     both = np.sort(np.concatenate(near, axis=1), axis=1)
     return np.asarray((both[:, 1:] == both[:, :-1]).sum(axis=1), dtype=float)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 import numpy as np
 
 from hybrid_assets.privacy.auc import auc
@@ -9,26 +11,28 @@ from hybrid_assets.privacy.measure import Attack, Limits, Measure, normal_measur
 from hybrid_assets.privacy.neighbours import k_nearest
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.privacy.surroundings import N_NEIGHBOURS, Surroundings
 
-N_NEIGHBOURS = 5
 
-
-def membership(attacked: Attacked, target: str, policy: PrivacyPolicy) -> list[Measure]:
+def membership(
+    attacked: Attacked,
+    target: str,
+    policy: PrivacyPolicy,
+    around: Surroundings,
+    workers: Executor | None = None,
+) -> list[Measure]:
     """Attack by distance, by density ratio, and the most exposed few by either.
 
     Distance: minus that to the closest synthetic row. Density ratio: how much
-    nearer the fifth synthetic row is than the fifth other person (all people
-    count, so that under the null labels are exchangeable), as DOMIAS compares
-    the synthetic law to the population's (van Breugel et al. 2023,
+    nearer the fifth synthetic row is than the fifth other person, as DOMIAS
+    compares the synthetic law to the population's (van Breugel et al. 2023,
     arXiv 2302.12580), with nearest-neighbour densities.
     """
-    people, synthetic = attacked.encoded()
-    to_synthetic, _ = k_nearest(people, synthetic, N_NEIGHBOURS)
-    to_people, _ = k_nearest(people, people, N_NEIGHBOURS + 1)
-    least = 1e-6 * float(np.median(to_people[:, -1])) + 1e-300
+    to_synthetic, _ = k_nearest(around.people, around.synthetic, N_NEIGHBOURS, workers)
+    least = 1e-6 * float(np.median(around.reach)) + 1e-300
     scores = {
         Attack.MEMBERSHIP_DISTANCE: -to_synthetic[:, 0],
-        Attack.MEMBERSHIP_DENSITY: np.log(to_people[:, -1] + least)
+        Attack.MEMBERSHIP_DENSITY: np.log(around.reach + least)
         - np.log(to_synthetic[:, -1] + least),
     }
     measures = [auc_measure(attack, target, s, attacked, policy) for attack, s in scores.items()]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
 
 from hybrid_assets.privacy.measure import Attack, Measure
-from hybrid_assets.privacy.nearest import prefers_tree
-from hybrid_assets.privacy.neighbours import k_nearest, squared_blocks
+from hybrid_assets.privacy.neighbours import n_within
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
+from hybrid_assets.privacy.surroundings import Surroundings
 
-N_NEIGHBOURS, SHRINKAGE, MIN_TOP, SMALLEST_CHANCE = 5, 4.0, 10, 1e-3
+SHRINKAGE, MIN_TOP, SMALLEST_CHANCE = 4.0, 10, 1e-3
 N_COLUMN_SETS = 2  # W, and (W, A, Y): one policy limit for both
 BEYOND_DOUBT = 1e-20  # repeated digits crowd rows more than a Poisson law allows
 
@@ -36,31 +37,36 @@ class Crowding:
     log_tail: np.ndarray
 
 
-def crowding(people: np.ndarray, synthetic: np.ndarray) -> Crowding:
+def crowding(around: Surroundings, workers: Executor | None = None) -> Crowding:
     """Count rows about people, and what all people's surroundings lead one to expect.
-
-    Members and others are treated alike, so that labels are exchangeable
-    where nothing leaks.
 
     Parameters
     ----------
-    people, synthetic : ndarray of float64, shape (N, p) and (n_syn, p)
+    around : Surroundings
+    workers : Executor, optional
+        Count for blocks of many people; this process if None. The result is the same.
     """
     from scipy.stats import poisson
 
-    reach = k_nearest(people, people, N_NEIGHBOURS + 1)[0][:, -1]
-    around = _n_within(people, synthetic, reach)
-    near = _n_within(people, synthetic, reach / SHRINKAGE)
+    reach = around.reach
+    radii = [reach, reach / SHRINKAGE]
+    all_rows, near = n_within(around.people, around.synthetic, radii, workers)
     alone = reach > 0  # where five others are alike there is no nearer
-    share = (near[alone].sum() + 1.0) / (around[alone].sum() + SHRINKAGE)
-    expected = around * share
+    share = (near[alone].sum() + 1.0) / (all_rows[alone].sum() + SHRINKAGE)
+    expected = all_rows * share
     log_tail = np.where(alone, poisson.logsf(near - 1, expected), 0.0)
     return Crowding(near, expected, log_tail)
 
 
-def spikes(attacked: Attacked, target: str, policy: PrivacyPolicy) -> Measure:
+def spikes(
+    attacked: Attacked,
+    target: str,
+    policy: PrivacyPolicy,
+    around: Surroundings,
+    workers: Executor | None = None,
+) -> Measure:
     """Ask whether the most crowded people are members more often than chance allows."""
-    return enrichment(crowding(*attacked.encoded()), attacked.is_member, target, policy)
+    return enrichment(crowding(around, workers), attacked.is_member, target, policy)
 
 
 def enrichment(
@@ -113,14 +119,3 @@ def _only_members(found: Crowding, is_member: np.ndarray) -> bool:
     """
     is_crowded = found.log_tail < np.log(BEYOND_DOUBT)
     return bool(is_crowded.any() and not is_crowded[~is_member].any())
-
-
-def _n_within(people: np.ndarray, synthetic: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    if prefers_tree(synthetic):
-        from scipy.spatial import KDTree
-
-        tree = KDTree(synthetic)
-        return np.asarray(tree.query_ball_point(people, radius, return_length=True))
-    squares = (radius**2).astype(np.float32)
-    blocks = squared_blocks(people, synthetic)
-    return np.concatenate([(block <= squares[rows, None]).sum(axis=1) for rows, block in blocks])

@@ -89,8 +89,8 @@ def _tiled(y: np.ndarray) -> _Tiled:
 
 
 def _slab_pairs(x: np.ndarray, tiled: _Tiled) -> tuple[np.ndarray, np.ndarray]:
-    factors = np.column_stack([-2 * x, np.ones(len(x))]).astype(np.float32)
-    least = _tile_minima(factors, tiled)
+    factors = point_factors(x)
+    least = group_minima(factors, tiled.factors, TILE_REFERENCES)
     upper = (least + 4 * tiled.gamma * tiled.largest[:, None]).min(axis=0)
     limit = upper + 2 * tiled.gamma * _squares(x) + UNDERFLOW
     limit = np.nextafter(limit.astype(np.float32), np.float32(np.inf))
@@ -105,10 +105,29 @@ def _slab_pairs(x: np.ndarray, tiled: _Tiled) -> tuple[np.ndarray, np.ndarray]:
     return row[by_row], candidate[by_row]
 
 
-def _tile_minima(factors: np.ndarray, tiled: _Tiled) -> np.ndarray:
-    """Give the least t of each tile and point, shape (n_tiles, n)."""
-    n_tiles = len(tiled.largest)
-    least = np.empty((n_tiles, len(factors)), dtype=np.float32)
+def point_factors(x: np.ndarray) -> np.ndarray:
+    """Give what `group_minima` multiplies with references' factors, float32 of shape (n, p + 1)."""
+    return np.column_stack([-2 * x, np.ones(len(x))]).astype(np.float32)
+
+
+def group_minima(factors: np.ndarray, references: np.ndarray, size: int) -> np.ndarray:
+    """Give the least |y|² − 2 x·y of each group of references, for each point x.
+
+    Parameters
+    ----------
+    factors : ndarray of float32, shape (n, p + 1)
+        See `point_factors`.
+    references : ndarray of float32, shape (m, p + 1)
+        y and |y|² of each.
+    size : int
+        References in a group, those that follow each other; it divides `TILE_REFERENCES`, and m
+        if it is less.
+
+    Returns
+    -------
+    ndarray of float32, shape (ceil(m / size), n)
+    """
+    least = np.empty((-(-len(references) // size), len(factors)), dtype=np.float32)
     blocks = [
         (
             slice(first, first + TILE_POINTS),
@@ -118,13 +137,16 @@ def _tile_minima(factors: np.ndarray, tiled: _Tiled) -> np.ndarray:
     ]
     product = np.empty(TILE_REFERENCES * TILE_POINTS, dtype=np.float32)
     n_together = max(UNPACKED // (TILE_POINTS * factors.shape[1]) // 8 * 8, 8)
-    for number in range(n_tiles):
-        tile = tiled.tile(number)
+    for start in range(0, len(references), TILE_REFERENCES):
+        tile = references[start : start + TILE_REFERENCES]
+        n_groups = -(-len(tile) // size)
+        groups = slice(start // size, start // size + n_groups)
         for columns, block in blocks:
             shape = (len(tile), block.shape[1])
             out = product[: shape[0] * shape[1]].reshape(shape)
             for first in range(0, len(tile), n_together):
                 part = slice(first, first + n_together)
                 np.dot(tile[part], block, out=out[part])
-            np.minimum.reduce(out, axis=0, out=least[number, columns])
+            grouped = out.reshape(n_groups, -1, shape[1])
+            np.minimum.reduce(grouped, axis=1, out=least[groups, columns])
     return least

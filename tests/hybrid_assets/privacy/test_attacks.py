@@ -5,25 +5,31 @@ from math import comb
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 from scipy.spatial.distance import cdist
 from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.proportion import confint_proportions_2indep
 
+from hybrid_assets.privacy import linkage, neighbours
 from hybrid_assets.privacy.auc import auc, mean_auc
 from hybrid_assets.privacy.copying import copied_cells, copied_rows, digit_replay
+from hybrid_assets.privacy.evaluate import PrivacyEvaluation, evaluate_privacy
 from hybrid_assets.privacy.inference import attribute_inference, known_columns
 from hybrid_assets.privacy.linkage import linkability, singling_out
 from hybrid_assets.privacy.measure import Attack, Limits, normal_measure
 from hybrid_assets.privacy.membership import tail_measure
-from hybrid_assets.privacy.neighbours import k_nearest
+from hybrid_assets.privacy.neighbours import k_nearest, n_within
 from hybrid_assets.privacy.people import Attacked
 from hybrid_assets.privacy.policy import PrivacyPolicy
 from hybrid_assets.privacy.spikes import Crowding, crowding, enrichment
+from hybrid_assets.privacy.surroundings import Surroundings
 from hybrid_assets.privacy.verdict import Verdict, judge
+from hybrid_assets.processes import LocalProcesses
 from hybrid_assets.schema import ColumnSchema, TableSchema
 
 POLICY = PrivacyPolicy()
+EVALUATIONS = TypeAdapter(PrivacyEvaluation)
 
 
 def delong(scores, positive):
@@ -88,15 +94,69 @@ def test_tail_ties_go_to_the_non_member():
     assert (found.value, found.p_value, found.is_within_limit) == (0.0, 1.0, False)
 
 
-@pytest.mark.parametrize("width", [3, 30], ids=["tree", "blocks"])
-@pytest.mark.parametrize("m", [40, 3000])
-def test_k_nearest_equals_brute_force(width, m):
+@pytest.mark.parametrize("width", [3, 30], ids=["tree", "products"])
+@pytest.mark.parametrize(("m", "k"), [(40, 7), (40, 40), (3000, 1), (3000, 7), (3000, 300)])
+def test_k_nearest_equals_brute_force(width, m, k):
     rng = np.random.default_rng(width + m)
-    points, references = rng.normal(size=(70, width)), rng.normal(size=(m, width))
-    distances, neighbours = k_nearest(points, references, 7)
+    points, references = rng.normal(size=(700, width)), rng.normal(size=(m, width))
+    distances, owners = k_nearest(points, references, k)
     plain = cdist(points, references)
-    np.testing.assert_array_equal(neighbours, np.argsort(plain, axis=1)[:, :7])
-    np.testing.assert_allclose(distances, np.sort(plain, axis=1)[:, :7], rtol=1e-12)
+    np.testing.assert_allclose(distances, np.sort(plain, axis=1)[:, :k], rtol=1e-6)
+    np.testing.assert_allclose(distances, np.take_along_axis(plain, owners, axis=1), rtol=1e-12)
+    assert all(len(set(row)) == k for row in owners.tolist())
+    np.testing.assert_array_equal(owners[:, 0], plain.argmin(axis=1))
+
+
+@pytest.mark.parametrize("width", [3, 30], ids=["tree", "products"])
+def test_rows_within_a_radius_are_those_of_brute_force(width):
+    rng = np.random.default_rng(width)
+    points, references = rng.normal(size=(700, width)), rng.normal(size=(3000, width))
+    points[:5] = references[:5]
+    plain = cdist(points, references)
+    ordered = np.sort(plain, axis=1)
+    between = [ordered[:, k : k + 2].mean(axis=1) for k in (0, 9, 800)]  # none is at a radius
+    found = n_within(points, references, [np.zeros(700), *between, np.full(700, 1e3)])
+    counted = [(plain <= radius[:, None]).sum(axis=1) for radius in between]
+    np.testing.assert_array_equal(found[1:4], counted)
+    assert (found[4] == 3000).all()
+    assert (found[0][5:] == 0).all()
+
+
+def test_attacks_on_many_people_are_those_of_several_processes(monkeypatch):
+    monkeypatch.setattr(neighbours, "POINTS_HANDED_OUT", 100)
+    monkeypatch.setattr(linkage, "POINTS_HANDED_OUT", 100)
+    monkeypatch.setattr(linkage, "PEOPLE_TOGETHER", 150)
+    attacked = Attacked.of(draw(800, 3), draw(200, 1), draw(200, 2), small_schema())
+    with LocalProcesses(2) as processes:
+        here, there = (
+            evaluate_privacy(
+                attacked,
+                shares={},
+                policy=POLICY,
+                rng=np.random.default_rng(1),
+                workers=workers,
+            )
+            for workers in (None, processes)
+        )
+    assert EVALUATIONS.dump_json(here) == EVALUATIONS.dump_json(there)
+
+
+@pytest.mark.parametrize("width", [4, 14], ids=["tree", "products"])
+def test_neighbours_of_many_people_are_those_of_several_processes(width, monkeypatch):
+    monkeypatch.setattr(neighbours, "POINTS_HANDED_OUT", 600)
+    rng = np.random.default_rng(width)
+    points, references = (rng.normal(size=(n, width)) for n in (1500, 900))
+    radii = [np.full(1500, 1.0), np.full(1500, 2.5)]
+    with LocalProcesses(2) as processes:
+        for workers in (None, processes):
+            found = [
+                *k_nearest(points, references, 6, workers),
+                *n_within(points, references, radii, workers),
+            ]
+            if workers is None:
+                here = found
+    for one, other in zip(here, found, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def small_schema():
@@ -192,7 +252,7 @@ def test_linkage_attacks_see_copies_and_nothing_else():
 def test_crowding_by_hand():
     people = np.arange(40, dtype=float)[:, None]
     synthetic = np.concatenate([people + 0.1, np.full((30, 1), 7.2)])
-    found = crowding(people, synthetic)
+    found = crowding(Surroundings.of(people, synthetic))
     # the fifth other person is 3 away inside, so a quarter is .75: one row, and 30 more at 7
     assert found.n_near[20:35].tolist() == [1] * 15
     assert found.n_near[7] == 31
@@ -218,7 +278,9 @@ def test_spikes_accuse_strangers_as_rarely_as_promised(schema, people):
     for table in range(20):
         everybody, rows = people(n + m, 500 + table), people(3000, 900 + table)
         attacked = Attacked.of(rows, everybody.iloc[:n], everybody.iloc[n:], schema)
-        found = [crowding(*seen.encoded()) for seen in (attacked.covariates, attacked)]
+        found = [
+            crowding(Surroundings.of(*seen.encoded())) for seen in (attacked.covariates, attacked)
+        ]
         for _ in range(100):
             is_member = rng.permutation(n + m) < n
             measures = [enrichment(one, is_member, "", POLICY) for one in found]
