@@ -14,7 +14,7 @@ from hybrid_assets.privacy.traces import Traces
 from hybrid_assets.schema import TableSchema
 
 LEAST_PEOPLE, LEAST_ROWS = 20, 50
-MOST_PEOPLE = 250_000  # on a side; what more would cost is in benchmarks/RESULTS.md
+MOST_PEOPLE = 250_000  # on a side; what they cost is in benchmarks/RESULTS.md
 
 
 @dataclass(frozen=True, eq=False, repr=False)
