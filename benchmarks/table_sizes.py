@@ -43,7 +43,7 @@ STEPS = (
 )
 FIXED_ROWS = 20_000  # two blocks of a draw, so that nothing happens first on a long table
 SAMPLED = ("privacy_evaluation", "fidelity_evaluation", "effect_estimates", "bundle", "verify")
-LONG_ROWS, TIMES = 1_000_000, 3
+LONG_ROWS, TIMES = 1_000_000, 9
 OVERRIDE = {"generator": "cart", "person": "Ada L.", "reason": "cost is what is looked at"}
 
 
