@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.table_sizes import write_seed
+from benchmarks.table_sizes import cpu_seconds, write_seed
 from hybrid_assets.privacy.copies import count_copies
 from hybrid_assets.privacy.dcr import evaluate_dcr
 from hybrid_assets.privacy.evaluate import evaluate_privacy
@@ -27,7 +27,7 @@ from hybrid_assets.processes import LocalProcesses
 from hybrid_assets.schema import ColumnKind, ColumnSchema, Role, TableSchema
 
 LEVELS = {"site": ("north", "south", "west"), "grade": ("high", "low", "mid")}
-PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # that have ended
+PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)  # the largest of those that ended
 DECIMALS = dict.fromkeys(("x0", "x1", "x2", "x3"), 2) | {"Y": 1}
 
 
@@ -57,11 +57,6 @@ def _kind(name: str) -> ColumnKind:
     if name in ("smoker", "A"):
         return ColumnKind.BINARY
     return ColumnKind.CONTINUOUS if name in DECIMALS else ColumnKind.INTEGER
-
-
-def cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in PROCESSES]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def told(part: str, n_people: int, n_rows: int, work: Callable[[], object]) -> object:
